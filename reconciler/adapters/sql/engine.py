@@ -1,0 +1,70 @@
+"""Engines: how the table's database is opened."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from reconciler.errors import SettingsError
+
+BUSY_SECONDS = 5  # how long a SQLite writer waits for another
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine for a table URL. A SQLite file is opened in WAL mode, so that readers never wait for the writer.
+
+    Raises SettingsError where the URL, its driver, or the file's folder is unusable. A SQLite database in memory is refused:
+    each connection would see another one.
+    """
+    try:
+        parsed = make_url(url)
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise SettingsError(
+            f"RECONCILER_TABLE_URL is not a database URL that can be used: {error}",
+            hint="such as sqlite:///uploads.db or postgresql+psycopg://user@host/name",
+        ) from error
+    if is_sqlite:
+        check_file(parsed.database)
+        event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def check_file(database: str | None) -> None:
+    """Raise SettingsError unless a SQLite database is a file in a folder that exists."""
+    if not database or database == ":memory:" or "mode=memory" in database:
+        raise SettingsError(
+            "RECONCILER_TABLE_URL names a SQLite database in memory, which no two connections share",
+            hint="name a file, such as sqlite:///uploads.db; for tests there is reconciler.testing.MemoryTable",
+        )
+    folder = Path(database.removeprefix("file:")).parent
+    if not folder.is_dir():
+        raise SettingsError(f"RECONCILER_TABLE_URL: the folder {folder} does not exist", hint="create it first")
+
+
+def begin_immediate(engine: Engine) -> Engine:
+    """Make every transaction of a SQLite engine begin with BEGIN IMMEDIATE, and return the engine.
+
+    For the engine of your own sessions: a transaction that reads first and writes later can otherwise fail with a busy
+    snapshot, which waiting does not cure (SQLAlchemy documentation, "SQLite: transactional isolation").
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _leave_beginning_to_us)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.close()
+
+
+def _leave_beginning_to_us(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

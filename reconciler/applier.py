@@ -1,0 +1,219 @@
+"""Applying: the only writer on the reconcile path. It carries out a plan, action by action, and says what became of each.
+
+Before it writes it reads again: the guards' world, each row, each object. What moved since the plan was made is skipped, never
+forced. One key's failure is that key's alone. Harmless work comes first, deletions after it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, assert_never
+
+import structlog
+
+from reconciler.core import rows
+from reconciler.core.actions import (
+    Confirm,
+    Delete,
+    DeleteLateArrival,
+    DeleteUntracked,
+    FinishDeletion,
+    Forget,
+    MarkChanged,
+    Quarantine,
+    RecordStored,
+    Settle,
+    Tombstone,
+    Writing,
+)
+from reconciler.core.guards import Limits, refusals
+from reconciler.core.model import ObjectEntry, Status, Tag, Upload, tag_of, with_status
+from reconciler.core.plan import Plan
+from reconciler.core.report import Fate, Outcome, RunReport
+from reconciler.core.timing import Timing
+from reconciler.deleting import MOVED, Deleter
+from reconciler.errors import JournalError, ObjectNotFoundError, ReconcilerError, RefusedError
+from reconciler.ports import Clock, Journal, Objects, Signer, Table
+from reconciler.reading import world
+from reconciler.settling import settle
+
+log = structlog.get_logger("reconciler")
+
+BATCH = 1000  # what DeleteObjects takes at once, API reference
+UNTRACKED_OWNER = "reconcile:untracked"
+
+ORDER = (
+    RecordStored,
+    Settle,
+    Confirm,
+    MarkChanged,
+    Quarantine,
+    Tombstone,
+    Delete,
+    DeleteUntracked,
+    FinishDeletion,
+    DeleteLateArrival,
+    Forget,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applier:
+    """Carries out plans."""
+
+    objects: Objects
+    table: Table
+    signer: Signer
+    clock: Clock
+    journal: Journal
+    timing: Timing
+    prefix: str
+
+    def check(self, plan: Plan, *, limits: Limits) -> list[RefusedError]:
+        """Return every reason for which `apply` would refuse the plan now."""
+        if not plan.deletions:
+            return []
+        here = world(self.objects, self.table, self.clock, prefix=self.prefix)
+        return refusals(plan, world=here, limits=limits, plan_life=self.timing.plan_life)
+
+    def apply(self, plan: Plan, *, limits: Limits, on_outcome: Callable[[Outcome], object] = lambda _: None) -> RunReport:
+        """Carry out the plan, or raise the RefusedError that stands against it.
+
+        Applying a plan twice changes nothing more: the second time every action has moved.
+        """
+        for refusal in self.check(plan, limits=limits):
+            raise refusal
+        started_at = self.clock.now()
+        outcomes = []
+        for outcome in self._carry_out(plan):
+            outcomes.append(outcome)
+            log.debug(
+                "acted",
+                action=outcome.action.kind,
+                key=outcome.action.key,
+                fate=outcome.fate.value,
+                detail=outcome.detail,
+            )
+            on_outcome(outcome)
+        report = RunReport(plan=plan, started_at=started_at, ended_at=self.clock.now(), outcomes=tuple(outcomes))
+        self.table.record_run(report.as_run())
+        return report
+
+    def _carry_out(self, plan: Plan) -> Iterator[Outcome]:
+        deleter = Deleter(
+            objects=self.objects,
+            table=self.table,
+            clock=self.clock,
+            journal=self.journal,
+            timing=self.timing,
+            run=plan.id,
+            track=lambda action: self._track(action, Status.DELETING, timedelta()),
+        )
+        for kind in ORDER:
+            actions = [action for action in plan.writing if type(action) is kind]
+            for start in range(0, len(actions), BATCH):
+                yield from self._batch(deleter, actions[start : start + BATCH])
+
+    def _batch(self, deleter: Deleter, batch: Sequence[Writing]) -> Iterator[Outcome]:
+        """Carry out up to a thousand actions of one kind; what the batch's failure leaves open has failed."""
+        told = set()
+        try:
+            for outcome in self._dispatch(deleter, batch):
+                told.add(outcome.action.key)
+                yield outcome
+        except JournalError:
+            raise
+        except ReconcilerError as error:
+            yield from (Outcome(action, Fate.FAILED, error.message) for action in batch if action.key not in told)
+
+    def _dispatch(self, deleter: Deleter, batch: Sequence[Any]) -> Iterator[Outcome]:
+        kind: Writing = batch[0]
+        match kind:
+            case Tombstone():
+                yield from deleter.tombstone(batch)
+            case Delete():
+                yield from deleter.delete(batch)
+            case DeleteUntracked():
+                yield from deleter.untracked(batch)
+            case FinishDeletion():
+                yield from deleter.finish(batch)
+            case DeleteLateArrival():
+                yield from deleter.late(batch)
+            case Forget():
+                yield from deleter.forget(batch)
+            case RecordStored() | Settle() | Confirm() | MarkChanged() | Quarantine():
+                yield from (self._alone(action) for action in batch)
+            case _:  # pragma: no cover
+                assert_never(kind)
+
+    def _alone(self, action: RecordStored | Settle | Confirm | MarkChanged | Quarantine) -> Outcome:
+        try:
+            match action:
+                case RecordStored():
+                    return self._record_stored(action)
+                case Settle() | Confirm() | MarkChanged():
+                    return self._tend(action)
+                case Quarantine():
+                    return self._quarantine(action)
+                case _:  # pragma: no cover
+                    assert_never(action)
+        except ReconcilerError as error:
+            return Outcome(action, Fate.FAILED, error.message)
+
+    def _record_stored(self, action: RecordStored) -> Outcome:
+        facts = action.facts
+        entry = ObjectEntry(action.key, facts.size, facts.etag, facts.last_modified)
+        moved = self.table.move([action.key], rows.record_stored(entry, now=self.clock.now()))
+        return Outcome(action, Fate.DONE) if moved else Outcome(action, Fate.SKIPPED, MOVED)
+
+    def _tend(self, action: Settle | Confirm | MarkChanged) -> Outcome:
+        """Look after a completed object's tag, if the row still says completed and the object is there."""
+        row = self.table.get(action.key)
+        if row is None or row.status is not Status.COMPLETED:
+            return Outcome(action, Fate.SKIPPED, MOVED)
+        try:
+            return self._confirm(action, row) if isinstance(action, Confirm) else self._mend(action, row)
+        except ObjectNotFoundError:
+            return Outcome(action, Fate.REPORTED, "missing: the row is completed, the object is gone")
+
+    def _confirm(self, action: Confirm, row: Upload) -> Outcome:
+        if tag_of(self.objects.tags(row.key)) is not Tag.COMPLETED:
+            return self._mend(action, row)
+        moved = self.table.move([row.key], rows.confirmed(settled_at=row.settled_at, now=self.clock.now()))
+        return Outcome(action, Fate.DONE) if moved else Outcome(action, Fate.SKIPPED, MOVED)
+
+    def _mend(self, action: Settle | Confirm | MarkChanged, row: Upload) -> Outcome:
+        """Tag the object by what it is now: the completed one, or another."""
+        facts = self.objects.head(row.key)
+        if facts.etag == row.etag:
+            told = settle(self.objects, self.table, self.clock, key=row.key, version_id=facts.version_id)
+            return Outcome(action, Fate.DONE) if told else Outcome(action, Fate.SKIPPED, MOVED)
+        tags = self.objects.tags(row.key)
+        if tag_of(tags) is not Tag.CHANGED:
+            self.objects.put_tags(row.key, with_status(tags, Tag.CHANGED), version_id=facts.version_id)
+        return Outcome(action, Fate.REPORTED, "changed: the object is not the one that was completed")
+
+    def _quarantine(self, action: Quarantine) -> Outcome:
+        if not self.table.insert(self._track(action, Status.QUARANTINED, self.timing.release_grace)):
+            return Outcome(action, Fate.SKIPPED, "it has a row now")
+        tags = self.objects.tags(action.key)
+        self.objects.put_tags(action.key, with_status(tags, Tag.QUARANTINED))
+        return Outcome(action, Fate.DONE)
+
+    def _track(self, action: Quarantine | DeleteUntracked, status: Status, grace: timedelta) -> Upload:
+        """Return the row that claims an untracked object."""
+        now = self.clock.now()
+        return Upload(
+            key=action.key,
+            bucket=self.objects.bucket,
+            object_url=self.signer.object_url(action.key),
+            status=status,
+            owner=UNTRACKED_OWNER,
+            created_at=now,
+            expires_at=now,
+            due_at=now + grace,
+            etag=action.facts.etag,
+            size=action.facts.size,
+            last_modified=action.facts.last_modified,
+            reason=action.reason.value,
+        )

@@ -1,0 +1,132 @@
+"""A plan is a value: what a finder found and what should be done about it, ordered, counted, timed, complete or not.
+
+Making one writes nothing. Applying one needs nothing but the plan and the world it is compared with again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, TypeGuard
+
+from reconciler.core.actions import (
+    Action,
+    Delete,
+    Deletion,
+    Keep,
+    LookAtTag,
+    MarkChanged,
+    Planned,
+    Reason,
+    Report,
+    Writing,
+)
+from reconciler.core.model import Status, Tag
+
+PLAN_VERSION: Literal[1] = 1
+
+
+class Finder(StrEnum):
+    """Who found the keys of a plan."""
+
+    SWEEP = "sweep"
+    LISTING = "listing"
+    SINCE = "since"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a finder went through, for the guards.
+
+    Attributes:
+        listed: objects listed (ours alone, without reconciler's own).
+        tracked: of those, how many have a row.
+        rows: rows the share of deletions is measured against: live ones for a full listing, all for sweep and --since.
+        due: rows past their deadline.
+    """
+
+    listed: int = 0
+    tracked: int = 0
+    rows: int = 0
+    due: int = 0
+
+    @property
+    def untracked(self) -> int:
+        """Objects without a row."""
+        return self.listed - self.tracked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done to one bucket and table, and what it was decided on.
+
+    `complete` is False where the finder stopped early; such a plan may still be applied: every action stands for itself.
+    """
+
+    id: str
+    finder: Finder
+    instance_id: str
+    bucket: str
+    prefix: str
+    created_at: datetime
+    seen: Seen
+    kept: int = 0
+    complete: bool = True
+    actions: tuple[Planned, ...] = ()
+    version: Literal[1] = PLAN_VERSION
+
+    @property
+    def writing(self) -> tuple[Writing, ...]:
+        """The actions that apply would carry out."""
+        return tuple(action for action in self.actions if not isinstance(action, Report))
+
+    @property
+    def deletions(self) -> tuple[Deletion, ...]:
+        """The actions that delete an object's bytes."""
+        return tuple(action for action in self.actions if isinstance(action, Deletion))
+
+    @property
+    def reports(self) -> tuple[Planned, ...]:
+        """What somebody should look at."""
+        return tuple(action for action in self.actions if isinstance(action, Report | MarkChanged))
+
+    @property
+    def disputed(self) -> int:
+        """How many keys have a tag that remembers more than the table."""
+        return sum(action.reason is Reason.DISPUTED for action in self.actions)
+
+    @property
+    def bytes_to_delete(self) -> int:
+        """How many bytes the deletions free, as far as sizes are known."""
+        return sum(action.facts.size or 0 for action in self.deletions)
+
+    def counts(self) -> dict[str, int]:
+        """Count the actions by kind and reason, as `kind (reason)`."""
+        counter = Counter(f"{action.kind} ({action.reason})" for action in self.actions)
+        return dict(sorted(counter.items()))
+
+
+def is_planned(action: Action) -> TypeGuard[Planned]:
+    """Say whether a decided action belongs into a plan: everything but keeping, once its tag is known."""
+    return not isinstance(action, Keep | LookAtTag)
+
+
+def hold_back(actions: Iterable[Planned]) -> tuple[Planned, ...]:
+    """Report, instead of deleting, due uploads that were being completed, where any key of the run is disputed.
+
+    A dispute means that the table may be an old backup. A commit lost between the retag and the settle leaves the tag
+    `completing`, which looks like a completion that was rolled back: until somebody says which it is, nothing of the kind
+    is deleted.
+    """
+    found = tuple(actions)
+    if not any(action.reason is Reason.DISPUTED for action in found):
+        return found
+    return tuple(
+        Report(key=action.key, reason=Reason.HELD_BACK, facts=action.facts) if _was_completing(action) else action
+        for action in found
+    )
+
+
+def _was_completing(action: Planned) -> bool:
+    return isinstance(action, Delete) and action.facts.status is Status.PENDING and action.facts.tag is Tag.COMPLETING

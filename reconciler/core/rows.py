@@ -1,0 +1,198 @@
+"""Which rows, and what becomes of them: every read and every conditional write on the table, as data.
+
+A Move is one compare-and-set: it names the state a row must be in and what it then becomes. This is where races are
+decided, so all of the protocol's transitions stand here, side by side, and each adapter only has to know how to carry out
+a Move, not which ones there are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.actions import Reason
+from reconciler.core.model import ObjectEntry, ObjectFacts, Status, Upload
+from reconciler.core.timing import Timing
+
+COLUMNS = tuple(column.name for column in fields(Upload))
+LIVE = (Status.PENDING, Status.COMPLETED, Status.DELETING, Status.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which rows. Every condition must hold.
+
+    Attributes:
+        statuses: the row's status is one of these; empty means any.
+        equals: columns that equal a value; None means NULL.
+        until: columns at or before a moment.
+        after: columns later than a moment.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    equals: Mapping[str, Any] = field(default_factory=dict)
+    until: Mapping[str, datetime] = field(default_factory=dict)
+    after: Mapping[str, datetime] = field(default_factory=dict)
+
+    def holds(self, row: Upload) -> bool:
+        """Say whether one row meets every condition."""
+        return (
+            (not self.statuses or row.status in self.statuses)
+            and all(getattr(row, name) == value for name, value in self.equals.items())
+            and all(_at(row, name) is not None and _at(row, name) <= end for name, end in self.until.items())
+            and all(_at(row, name) is not None and _at(row, name) > start for name, start in self.after.items())
+        )
+
+
+def _at(row: Upload, name: str) -> Any:
+    return getattr(row, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One conditional write: rows that meet `where` get the values of `sets`."""
+
+    where: Where
+    sets: Mapping[str, Any]
+
+
+EVERY = Where()
+
+
+# Which rows a sweep looks at
+
+
+def due(now: datetime) -> Where:
+    """Rows past their deadline that nobody has claimed."""
+    return Where(statuses=(Status.PENDING, Status.QUARANTINED), until={"due_at": now})
+
+
+def unfinished(now: datetime) -> Where:
+    """Claimed or released rows whose grace is over."""
+    return Where(statuses=(Status.DELETING,), until={"due_at": now})
+
+
+def unsettled() -> Where:
+    """Completed rows that S3 was not told of."""
+    return Where(statuses=(Status.COMPLETED,), equals={"settled_at": None})
+
+
+def unconfirmed(now: datetime, timing: Timing) -> Where:
+    """Settled rows whose tag is to be looked at once more."""
+    return Where(
+        statuses=(Status.COMPLETED,),
+        equals={"confirmed_at": None},
+        until={"settled_at": now - timing.settle_wait, "expires_at": now - timing.slowest_transfer},
+    )
+
+
+def outlived(now: datetime, timing: Timing) -> Where:
+    """Tombstones that have outlived every URL for their key."""
+    oldest = now - timing.tombstone_life - timing.slowest_transfer
+    return Where(statuses=(Status.DELETED,), until={"deleted_at": oldest, "expires_at": oldest})
+
+
+# What becomes of them
+
+
+def complete(facts: ObjectFacts, *, owner: str, now: datetime) -> Move:
+    """Pending to completed, before the deadline: the commit record of the two-phase commit."""
+    return Move(
+        where=Where(statuses=(Status.PENDING,), equals={"owner": owner}, after={"due_at": now}),
+        sets={"status": Status.COMPLETED, "completed_at": now, **_stored(facts, now)},
+    )
+
+
+def adopt(facts: ObjectFacts, *, now: datetime) -> Move:
+    """Pending to completed by the operator's word, deadline or not: the table had lost a commit."""
+    return Move(
+        where=Where(statuses=(Status.PENDING,)),
+        sets={"status": Status.COMPLETED, "completed_at": now, **_stored(facts, now)},
+    )
+
+
+def accept(facts: ObjectFacts, *, was: str | None, now: datetime) -> Move:
+    """Take the object that replaced the completed one for the completed one."""
+    return Move(
+        where=Where(statuses=(Status.COMPLETED,), equals={"etag": was}),
+        sets={**_stored(facts, now), "settled_at": None, "confirmed_at": None},
+    )
+
+
+def supersede(*, owner: str, due_at: datetime) -> Move:
+    """Bring a pending predecessor's deadline forward."""
+    return Move(
+        where=Where(statuses=(Status.PENDING,), equals={"owner": owner}, after={"due_at": due_at}),
+        sets={"due_at": due_at},
+    )
+
+
+def release(*, owner: str | None, due_at: datetime) -> Move:
+    """Completed to deleting: the application no longer refers to the object. Without an owner it is the operator's word."""
+    return Move(
+        where=Where(statuses=(Status.COMPLETED,), equals={} if owner is None else {"owner": owner}),
+        sets={"status": Status.DELETING, "due_at": due_at, "reason": Reason.RELEASED.value},
+    )
+
+
+def release_disputed(*, due_at: datetime, now: datetime) -> Move:
+    """Due to deleting, although the tag says completed: the operator takes the table's side."""
+    return Move(
+        where=Where(statuses=(Status.PENDING,), until={"due_at": now}),
+        sets={"status": Status.DELETING, "due_at": due_at, "reason": Reason.RELEASED.value},
+    )
+
+
+def claim(reason: Reason, *, now: datetime) -> Move:
+    """Due to deleting: from here the deletion is ours, and complete can no longer win."""
+    return Move(where=due(now), sets={"status": Status.DELETING, "reason": reason.value})
+
+
+def bury_absent(reason: Reason, *, now: datetime) -> Move:
+    """Due to deleted, where no object ever came."""
+    return Move(where=due(now), sets={"status": Status.DELETED, "deleted_at": now, "reason": reason.value})
+
+
+def bury(*, now: datetime) -> Move:
+    """Deleting to deleted, after S3 has confirmed the deletion."""
+    return Move(where=Where(statuses=(Status.DELETING,)), sets={"status": Status.DELETED, "deleted_at": now})
+
+
+def bury_again(*, now: datetime) -> Move:
+    """Begin a tombstone's life anew, after a late arrival was deleted."""
+    return Move(where=Where(statuses=(Status.DELETED,)), sets={"deleted_at": now})
+
+
+def record_stored(entry: ObjectEntry, *, now: datetime) -> Move:
+    """Note that the object has arrived, once."""
+    return Move(
+        where=Where(statuses=(Status.PENDING,), equals={"stored_at": None}),
+        sets={"stored_at": now, "etag": entry.etag, "size": entry.size, "last_modified": entry.last_modified},
+    )
+
+
+def settled(*, etag: str | None, now: datetime) -> Move:
+    """S3 has been told; whoever confirmed before looks again."""
+    return Move(
+        where=Where(statuses=(Status.COMPLETED,), equals={"etag": etag}),
+        sets={"settled_at": now, "confirmed_at": None},
+    )
+
+
+def confirmed(*, settled_at: datetime | None, now: datetime) -> Move:
+    """The tag was still there when it was looked at once more."""
+    return Move(
+        where=Where(statuses=(Status.COMPLETED,), equals={"settled_at": settled_at, "confirmed_at": None}),
+        sets={"confirmed_at": now},
+    )
+
+
+def _stored(facts: ObjectFacts, now: datetime) -> dict[str, Any]:
+    return {
+        "etag": facts.etag,
+        "version_id": facts.version_id,
+        "size": facts.size,
+        "content_type": facts.content_type,
+        "last_modified": facts.last_modified,
+        "stored_at": now,
+    }

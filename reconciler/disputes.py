@@ -1,0 +1,137 @@
+"""The operator's word: adopt, release, accept. What the protocol can only report, a person settles with one of these.
+
+Each reads both sides first and refuses where nothing waits for a word; each write is conditional on what was read.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.core import rows
+from reconciler.core.actions import Reason
+from reconciler.core.keys import parse_reference
+from reconciler.core.model import ObjectFacts, Status, Tag, Upload
+from reconciler.core.timing import Timing
+from reconciler.errors import NothingToSettleError, NotUploadedError, RetryTransactionError
+from reconciler.ports import Clock, Objects, Signer, Table
+from reconciler.presign import check_owner
+from reconciler.reading import bound, find, vote
+from reconciler.settling import settle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Settles what is disputed, changed, missing or untracked, one key at a time."""
+
+    objects: Objects
+    table: Table
+    signer: Signer
+    clock: Clock
+    timing: Timing
+    prefix: str
+
+    def adopt(self, reference: str, *, owner: str | None = None) -> Upload:
+        """Take an object for completed: a disputed one, or one without a row (then `owner` says whose it is)."""
+        key = self._key(reference)
+        row = self.table.get(key)
+        facts = self._there(key)
+        now = self.clock.now()
+        if row is None:
+            self._insert(key, facts, owner=owner, status=Status.COMPLETED)
+        elif row.status is not Status.PENDING or vote(self.objects, key) is not Tag.COMPLETED:
+            raise NothingToSettleError(
+                f"{key} is {row.status} and not disputed",
+                hint="adopt takes an object that is tagged completed, or one without a row",
+            )
+        elif not self.table.move([key], rows.adopt(facts, now=now)):
+            raise RetryTransactionError("the row moved while it was being adopted", hint="look again: `reconcile show KEY`")
+        settle(self.objects, self.table, self.clock, key=key, version_id=facts.version_id)
+        return self._row(key)
+
+    def release(self, reference: str) -> Upload:
+        """Let an object go after the release grace: a completed one, or a disputed one as due."""
+        key = self._key(reference)
+        row = self.table.get(key)
+        now = self.clock.now()
+        due_at = now + self.timing.release_grace
+        if row is None:
+            self._release_untracked(key, due_at)
+            return self._row(key)
+        completed = rows.release(owner=None, due_at=due_at)
+        disputed = rows.release_disputed(due_at=due_at, now=now)
+        if not (self.table.move([key], completed) or self.table.move([key], disputed)):
+            raise NothingToSettleError(
+                f"{key} is {row.status}; only a completed or a disputed upload can be released",
+                hint="a pending upload is swept after its deadline by itself",
+            )
+        return self._row(key)
+
+    def accept(self, reference: str) -> Upload:
+        """Take the object that replaced a completed one for the completed one."""
+        key = self._key(reference)
+        row = self.table.get(key)
+        facts = self._there(key)
+        if row is None or row.status is not Status.COMPLETED or row.etag == facts.etag:
+            raise NothingToSettleError(f"{key} is not a completed upload whose object has changed")
+        if not self.table.move([key], rows.accept(facts, was=row.etag, now=self.clock.now())):
+            raise RetryTransactionError("the row moved while it was being accepted", hint="look again: `reconcile show KEY`")
+        settle(self.objects, self.table, self.clock, key=key, version_id=facts.version_id)
+        return self._row(key)
+
+    def _key(self, reference: str) -> str:
+        bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
+        return parse_reference(reference, bucket=self.objects.bucket, prefix=self.prefix)
+
+    def _there(self, key: str) -> ObjectFacts:
+        facts = find(self.objects, key)
+        if facts is None:
+            raise NotUploadedError(f"there is no object at {key}", hint="")
+        return facts
+
+    def _row(self, key: str) -> Upload:
+        row = self.table.get(key)
+        if row is None:
+            raise RetryTransactionError(f"the row of {key} has gone meanwhile", hint="look again: `reconcile show KEY`")
+        return row
+
+    def _release_untracked(self, key: str, due_at: datetime) -> None:
+        if vote(self.objects, key) is not Tag.COMPLETED:
+            raise NothingToSettleError(
+                f"{key} has no row and is not disputed",
+                hint="`reconcile apply --untracked delete` deletes such objects",
+            )
+        self._insert(key, self._there(key), owner=None, status=Status.DELETING, due_at=due_at)
+
+    def _insert(
+        self,
+        key: str,
+        facts: ObjectFacts,
+        *,
+        owner: str | None,
+        status: Status,
+        due_at: datetime | None = None,
+    ) -> None:
+        now = self.clock.now()
+        completed = status is Status.COMPLETED
+        if completed and owner is None:
+            raise NothingToSettleError(f"{key} has no row", hint="say whose it is with --owner")
+        row = Upload(
+            key=key,
+            bucket=self.objects.bucket,
+            object_url=self.signer.object_url(key),
+            status=status,
+            owner=check_owner(owner or "reconcile:untracked"),
+            declared_type=facts.content_type,
+            created_at=now,
+            expires_at=now,
+            due_at=due_at or now,
+            etag=facts.etag,
+            version_id=facts.version_id,
+            size=facts.size,
+            content_type=facts.content_type,
+            last_modified=facts.last_modified,
+            stored_at=now,
+            completed_at=now if completed else None,
+            reason=None if completed else Reason.RELEASED.value,
+        )
+        if not self.table.insert(row):
+            raise RetryTransactionError(f"{key} has a row now", hint="look again: `reconcile show KEY`")

@@ -1,0 +1,233 @@
+"""The borders of the use cases, as Protocols: what they need of S3, of the table, of a clock and of a journal.
+
+Reading and writing are apart, so that a planner which writes is a type error. Every adapter passes the conformance suites
+of `reconciler.testing`. Unless a verb says otherwise, each may raise StoreUnavailableError, AccessDeniedError and
+BucketNotFoundError (the S3 ports) or TableError and its children (the table ports).
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from reconciler.core.documents import Rule
+from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, Run, Upload
+from reconciler.core.rows import Move, Where
+
+
+class Clock(Protocol):
+    """The time that the table's conditions are compared with."""
+
+    def now(self) -> datetime:
+        """Return the present moment as aware UTC."""
+        ...
+
+
+# S3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One exact key to delete; with an etag, only while the object still has it (where the store honours that)."""
+
+    key: str
+    etag: str | None = None
+
+
+class ObjectReader(Protocol):
+    """What may be asked of the bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        ...
+
+    def pages(self, prefix: str, *, start_after: str = "") -> Iterator[Sequence[ObjectEntry]]:
+        """List the prefix in key order, page by page, beginning behind `start_after`."""
+        ...
+
+    def head(self, key: str) -> ObjectFacts:
+        """Return the current object's facts, or raise ObjectNotFoundError."""
+        ...
+
+    def peek(self, key: str, *, length: int) -> ObjectFacts:
+        """Return the facts and the first bytes in one request.
+
+        Raises ObjectNotFoundError, or EmptyObjectError where there are no bytes.
+        """
+        ...
+
+    def tags(self, key: str) -> Mapping[str, str]:
+        """Return the current object's tag set, or raise ObjectNotFoundError."""
+        ...
+
+    def marker(self, key: str) -> tuple[Binding | None, datetime | None]:
+        """Return the binding the marker object holds (None where there is none), and S3's own time."""
+        ...
+
+    def versioned(self) -> bool:
+        """Say whether the bucket keeps (or has ever kept) versions."""
+        ...
+
+
+class ObjectWriter(Protocol):
+    """What may be done to the bucket's objects. Only exact keys, never a prefix."""
+
+    def put_tags(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
+        """Replace the whole tag set, or raise ObjectNotFoundError."""
+        ...
+
+    def delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
+        """Delete the objects and return an error text for each key that was *not* confirmed as gone.
+
+        An absent key counts as gone. Idempotent. Nothing is raised for one key's failure.
+        """
+        ...
+
+    def put_marker(self, key: str, binding: Binding, *, overwrite: bool) -> None:
+        """Write the marker object, tagged `system`; without `overwrite` only where there is none."""
+        ...
+
+
+class Objects(ObjectReader, ObjectWriter, Protocol):
+    """Both sides of the bucket, for those who complete and apply."""
+
+
+class LifecycleStore(Protocol):
+    """The bucket's lifecycle configuration."""
+
+    def versioned(self) -> bool:
+        """Say whether the bucket keeps (or has ever kept) versions."""
+        ...
+
+    def rules(self) -> list[Rule]:
+        """Return every rule as the store words it. A denied read raises; it is never an empty configuration."""
+        ...
+
+    def put_rules(self, rules: Sequence[Rule]) -> None:
+        """Replace every rule, carrying along what else the configuration holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRequest:
+    """What a signer hands back: for PUT the headers that must be sent, for POST the form fields."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    fields: Mapping[str, str]
+
+
+class Signer(Protocol):
+    """Signs uploads with SigV4. Local: no request is sent (a refresh of role credentials apart)."""
+
+    def put(self, key: str, *, content_type: str, size: int, seconds: int) -> SignedRequest:
+        """Sign a PUT of exactly this size and type, tagged pending, that creates and never overwrites."""
+        ...
+
+    def post(self, key: str, *, content_type: str, min_size: int, max_size: int, seconds: int) -> SignedRequest:
+        """Sign a form POST of this type and a size in this range, tagged pending."""
+        ...
+
+    def object_url(self, key: str) -> str:
+        """Return the object's address, without any signature."""
+        ...
+
+
+# The table
+
+
+class TableReader(Protocol):
+    """What may be asked of the table, always of its primary."""
+
+    def get(self, key: str) -> Upload | None:
+        """Return one row."""
+        ...
+
+    def get_many(self, keys: Collection[str]) -> dict[str, Upload]:
+        """Return the rows that exist, by key."""
+        ...
+
+    def select(self, where: Where, *, order: str = "key", after: Upload | None = None, limit: int) -> list[Upload]:
+        """Return a page of rows in the order of a column and then the key, beginning behind `after`."""
+        ...
+
+    def between(self, after: str, upto: str | None, *, limit: int) -> list[Upload]:
+        """Return a page of rows with `after < key <= upto` in key order (bytes of UTF-8, as S3 sorts)."""
+        ...
+
+    def count(self, where: Where) -> int:
+        """Count the rows."""
+        ...
+
+    def binding(self) -> Binding | None:
+        """Return what this table is bound to; None before it is bound."""
+        ...
+
+
+class TableWriter(Protocol):
+    """What may be done to the table. Each verb is its own transaction, committed when it returns."""
+
+    def insert(self, row: Upload, *, also: tuple[str, Move] | None = None) -> bool:
+        """Insert a new row, and move another one in the same transaction. False where the key is taken."""
+        ...
+
+    def move(self, keys: Collection[str], move: Move) -> set[str]:
+        """Carry out a Move on those of the keys that meet its condition, and return them."""
+        ...
+
+    def forget(self, keys: Collection[str], where: Where) -> set[str]:
+        """Remove those rows that meet the condition, and return their keys."""
+        ...
+
+    def bind(self, binding: Binding) -> None:
+        """Write what this table is bound to, once; `rebind` is bind after the operator's word."""
+        ...
+
+    def record_run(self, run: Run) -> None:
+        """Keep one run."""
+        ...
+
+
+class Transaction(Protocol):
+    """A transaction that completions take part in: the caller's, or our own."""
+
+    def get(self, key: str) -> Upload | None:
+        """Return one row as this transaction sees it."""
+        ...
+
+    def move(self, keys: Collection[str], move: Move) -> set[str]:
+        """Carry out a Move inside the transaction."""
+        ...
+
+    def after_commit(self, callback: Callable[[], object]) -> bool:
+        """Call back once the outermost transaction has committed; False where it cannot be known when."""
+        ...
+
+
+class Table(TableReader, TableWriter, Protocol):
+    """The whole table."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """Begin a transaction of our own, committed when the block ends well."""
+        ...
+
+    def join(self, session: Any) -> Transaction:
+        """Take part in the caller's transaction.
+
+        Raises WrongDatabaseError where it belongs to another database, AutocommitError where it is none.
+        """
+        ...
+
+
+# The journal
+
+
+class Journal(Protocol):
+    """Where every deletion is written down: the intent before it, the outcome after it."""
+
+    def write(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Write lines and flush them to disk before returning; raises JournalError."""
+        ...

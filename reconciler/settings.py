@@ -1,0 +1,191 @@
+"""Settings: what an operator may say, from the environment, `.env` and `reconciler.toml`, in this order.
+
+Everything is checked here, at the edge; inside the program settings are frozen values with units. Credentials, region,
+profile and endpoint are botocore's own (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, ...) and are not repeated.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as SourceError,
+)
+
+from reconciler.core.guards import Limits
+from reconciler.core.timing import Timing
+from reconciler.errors import SettingsError
+from reconciler.presign import MAX_PUT, Allowed
+
+TOML = Path("reconciler.toml")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(?:\d+[smhdw])+")
+
+
+def parse_duration(value: Any) -> Any:
+    """Return a timedelta for texts such as `15m`, `1h30m` or `7d`; anything else is refused with what would be right."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip().lower()
+    if text == "0":
+        return timedelta()
+    if not _DURATION.fullmatch(text):
+        raise ValueError("not a duration such as 15m, 1h30m or 7d")
+    parts = re.findall(r"(\d+)([smhdw])", text)
+    try:
+        return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
+    except OverflowError as error:
+        raise ValueError("too long a duration") from error
+
+
+def _at_least_a_minute(value: timedelta) -> timedelta:
+    if value < timedelta(minutes=1):
+        raise ValueError("must be at least 1m")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Span = Annotated[Duration, AfterValidator(_at_least_a_minute)]
+
+
+class Settings(BaseSettings):
+    """What can be set; each as RECONCILER_NAME in the environment or `.env`, or as name in reconciler.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RECONCILER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    bucket: str = Field(min_length=3, max_length=63)
+    """The bucket that browsers upload to."""
+    prefix: str = "uploads/"
+    """Everything of ours lies under it, nothing of anybody else's does; it ends with a slash."""
+    table_url: str = "sqlite:///reconciler.db"
+    """The database that holds the upload table, as a SQLAlchemy URL."""
+    table_schema: str | None = None
+    """The database schema the tables live in, where the database has such."""
+    presign_endpoint_url: str | None = None
+    """The endpoint browsers reach, where it is not the one the backend uses."""
+    accelerate: bool = False
+    """Sign for the S3 Transfer Acceleration endpoint."""
+    content_types: frozenset[str] = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
+    """The media types that may be uploaded."""
+    max_size: ByteSize = ByteSize(20 * 1024**2)
+    """The largest upload, in bytes or such as 20MiB."""
+    url_life: Span = Timing().url_life
+    """How long a presigned URL can start an upload: at most 1h."""
+    slowest_transfer: Duration = Timing().slowest_transfer
+    """How long an upload begun in time may go on after its URL has expired."""
+    skew: Duration = Timing().skew
+    """How far clocks may be apart."""
+    retention: Span = Timing().retention
+    """How long a pending upload is kept, from presign; also the minimum age of objects without a row."""
+    release_grace: Duration = Timing().release_grace
+    """How long a released object is kept, so that a restored database finds its images."""
+    sweep_interval: Span = Timing().sweep_interval
+    """How often you run the sweep."""
+    lifecycle_days: int = Field(default=Timing().lifecycle_days, ge=1)
+    """After how many days the bucket's own rule expires what is tagged pending."""
+    noncurrent_days: int = Field(default=Timing().noncurrent_days, ge=1)
+    """How many days a versioned bucket keeps deleted bytes."""
+    plan_life: Span = Timing().plan_life
+    """How long a plan may be applied."""
+    journal: Path = Path("reconciler-journal.jsonl")
+    """The file that every deletion is written to."""
+    workers: int = Field(default=8, ge=1, le=64)
+    """How many requests to S3 run at once while planning."""
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_is_a_folder(cls, value: str) -> str:
+        if not re.fullmatch(r"(?:[A-Za-z0-9!_.*'()-]+/)+", value) or ".." in value or value.startswith("."):
+            raise ValueError("must be a folder such as uploads/ : letters, digits and !_.*'()-, ending with a slash")
+        return value
+
+    @field_validator("url_life")
+    @classmethod
+    def _short_url(cls, value: timedelta) -> timedelta:
+        if value > timedelta(hours=1):
+            raise ValueError("must be at most 1h: whoever holds the URL can upload")
+        return value
+
+    @field_validator("max_size")
+    @classmethod
+    def _one_put(cls, value: ByteSize) -> ByteSize:
+        if not 1 <= value <= MAX_PUT:
+            raise ValueError("must be 1 byte to 5GiB: larger objects need multipart")
+        return value
+
+    @field_validator("content_types", mode="after")
+    @classmethod
+    def _media_types(cls, value: frozenset[str]) -> frozenset[str]:
+        kinds = frozenset(kind.strip().lower() for kind in value)
+        if not kinds or not all(re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) for kind in kinds):
+            raise ValueError('must be media types such as ["image/jpeg", "image/png"]')
+        return kinds
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings' signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then `.env`, then reconciler.toml."""
+        toml = TomlConfigSettingsSource(settings_cls, TOML)
+        unknown = set(toml.toml_data) - set(cls.model_fields)
+        if unknown:
+            raise SettingsError(
+                f"{TOML} sets {', '.join(sorted(unknown))}, which is no setting of reconciler",
+                hint=f"settings are {', '.join(cls.model_fields)}",
+            )
+        return init_settings, env_settings, dotenv_settings, toml
+
+    def timing(self) -> Timing:
+        """Return the grace periods."""
+        return Timing(
+            url_life=self.url_life,
+            slowest_transfer=self.slowest_transfer,
+            skew=self.skew,
+            retention=self.retention,
+            release_grace=self.release_grace,
+            sweep_interval=self.sweep_interval,
+            lifecycle_days=self.lifecycle_days,
+            noncurrent_days=self.noncurrent_days,
+            plan_life=self.plan_life,
+        )
+
+    def allowed(self) -> Allowed:
+        """Return what may be uploaded."""
+        return Allowed(content_types=self.content_types, max_size=int(self.max_size))
+
+    def limits(self, max_delete: int | None = None) -> Limits:
+        """Return how much one run may delete."""
+        return Limits(max_delete=max_delete)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings, or raise SettingsError with one line for each that is missing or wrong."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from error
+    except (SourceError, ValueError, OSError) as error:
+        raise SettingsError(f"the settings cannot be read: {error}") from error
+
+
+def _line(problem: Any) -> str:
+    name = f"RECONCILER_{str(problem['loc'][0]).upper()}" if problem["loc"] else "settings"
+    if problem["type"] == "missing":
+        return f"{name} is not set"
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{name} is {str(problem['input'])!r}: {said[0].lower() + said[1:]}"

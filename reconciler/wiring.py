@@ -1,0 +1,190 @@
+"""Putting it together: the only place that knows concrete adapters.
+
+`Uploads` is what a backend imports; `Deployment` is what the command line works on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sqlalchemy import Engine
+
+from reconciler.adapters import documents
+from reconciler.adapters.clocks import SystemClock
+from reconciler.adapters.journal import FileJournal
+from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
+from reconciler.adapters.sql import SqlTable, make_engine
+from reconciler.applier import Applier
+from reconciler.disputes import Operator
+from reconciler.errors import SettingsError
+from reconciler.installer import Installer
+from reconciler.planner import Planner
+from reconciler.settings import Settings, load_settings
+from reconciler.uploads import UploadUseCases
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+    from reconciler.core.timing import Timing
+    from reconciler.ports import Clock, Journal, Objects, Signer
+
+
+def new_id() -> str:
+    """Return a fresh id for an instance, a plan or a run."""
+    return str(uuid4())
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One bucket, one prefix, one table, and everything that works on them."""
+
+    settings: Settings
+    objects: Objects
+    signer: Signer
+    table: SqlTable
+    lifecycle: S3Lifecycle
+    clock: Clock
+    journal: Journal
+
+    @cached_property
+    def timing(self) -> Timing:
+        """The grace periods."""
+        return self.settings.timing()
+
+    @property
+    def prefix(self) -> str:
+        """The prefix."""
+        return self.settings.prefix
+
+    def planner(self) -> Planner:
+        """Return what makes plans."""
+        return Planner(
+            objects=self.objects,
+            table=self.table,
+            clock=self.clock,
+            timing=self.timing,
+            prefix=self.prefix,
+            new_id=new_id,
+            workers=self.settings.workers,
+        )
+
+    def applier(self) -> Applier:
+        """Return what carries them out."""
+        return Applier(
+            objects=self.objects,
+            table=self.table,
+            signer=self.signer,
+            clock=self.clock,
+            journal=self.journal,
+            timing=self.timing,
+            prefix=self.prefix,
+        )
+
+    def operator(self) -> Operator:
+        """Return what settles disputes."""
+        return Operator(
+            objects=self.objects,
+            table=self.table,
+            signer=self.signer,
+            clock=self.clock,
+            timing=self.timing,
+            prefix=self.prefix,
+        )
+
+    def installer(self) -> Installer:
+        """Return what installs and checks the lifecycle rules."""
+        return Installer(
+            store=self.lifecycle,
+            document=documents.load("lifecycle"),
+            versioned_document=documents.load("lifecycle-versioned"),
+            timing=self.timing,
+            prefix=self.prefix,
+        )
+
+
+def deploy(
+    settings: Settings,
+    *,
+    client: S3Client | None = None,
+    presign_client: S3Client | None = None,
+    table: Engine | SqlTable | None = None,
+    clock: Clock | None = None,
+    journal: Journal | None = None,
+) -> Deployment:
+    """Connect what the settings name. What is handed in is used as it is; nothing is requested yet."""
+    client = client or make_client(connections=max(10, settings.workers))
+    return Deployment(
+        settings=settings,
+        objects=S3Objects(client, settings.bucket),
+        signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
+        table=_table(settings, table),
+        lifecycle=S3Lifecycle(client, settings.bucket),
+        clock=clock or SystemClock(),
+        journal=journal or FileJournal(settings.journal),
+    )
+
+
+class Uploads(UploadUseCases):
+    """Presign, complete, replace, release: what a backend does with direct uploads.
+
+    One per process is enough; it may be used from any number of threads.
+    """
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings | None = None,
+        *,
+        client: S3Client | None = None,
+        presign_client: S3Client | None = None,
+        table: Engine | SqlTable | None = None,
+        clock: Clock | None = None,
+    ) -> Uploads:
+        """Make one from the environment, `.env` and reconciler.toml.
+
+        Args:
+            settings: instead of reading them.
+            client: a boto3 S3 client for the object requests of complete.
+            presign_client: a boto3 S3 client that signs; its role needs no more than s3:PutObject and s3:PutObjectTagging.
+            table: a SQLAlchemy Engine (or SqlTable) of the table's database. Completing in your session takes one more
+                connection from it for a moment, so an engine of its own, or a pool with room, is best.
+            clock: another clock, for tests.
+
+        Raises:
+            SettingsError: a setting is missing or wrong.
+        """
+        here = deploy(
+            settings or load_settings(),
+            client=client,
+            presign_client=presign_client,
+            table=table,
+            clock=clock,
+        )
+        return cls(
+            objects=here.objects,
+            signer=here.signer,
+            table=here.table,
+            clock=here.clock,
+            timing=here.timing,
+            allowed=here.settings.allowed(),
+            prefix=here.prefix,
+        )
+
+
+def _presign_client(settings: Settings, client: S3Client) -> S3Client:
+    if settings.presign_endpoint_url is None and not settings.accelerate:
+        return client
+    return make_client(endpoint_url=settings.presign_endpoint_url, accelerate=settings.accelerate)
+
+
+def _table(settings: Settings, given: Any) -> SqlTable:
+    if isinstance(given, SqlTable):
+        return given
+    if isinstance(given, Engine):
+        if given.dialect.name == "sqlite" and given.url.database in (None, "", ":memory:"):
+            raise SettingsError("a SQLite database in memory cannot be shared", hint="use a file")
+        return SqlTable(given, schema=settings.table_schema)
+    return SqlTable(make_engine(settings.table_url), schema=settings.table_schema)
