@@ -27,12 +27,13 @@ from reconciler.core.actions import (
     Writing,
 )
 from reconciler.core.guards import Limits, refusals
+from reconciler.core.keys import is_system
 from reconciler.core.model import ObjectEntry, Status, Tag, Upload, tag_of, with_status
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.core.timing import Timing
 from reconciler.deleting import MOVED, Deleter
-from reconciler.errors import JournalError, ObjectNotFoundError, ReconcilerError, RefusedError
+from reconciler.errors import BindingError, JournalError, ObjectNotFoundError, ReconcilerError, RefusedError
 from reconciler.ports import Clock, Journal, Objects, Signer, Table
 from reconciler.reading import world
 from reconciler.settling import settle
@@ -71,6 +72,9 @@ class Applier:
 
     def check(self, plan: Plan, *, limits: Limits) -> list[RefusedError]:
         """Return every reason for which `apply` would refuse the plan now."""
+        outside = [action.key for action in plan.writing if not self._is_ours(action.key)]
+        if outside:
+            return [BindingError(f"the plan names keys outside {self.prefix!r}, such as {outside[0]!r}", hint="plan again")]
         if not plan.deletions:
             return []
         here = world(self.objects, self.table, self.clock, prefix=self.prefix)
@@ -98,6 +102,9 @@ class Applier:
         report = RunReport(plan=plan, started_at=started_at, ended_at=self.clock.now(), outcomes=tuple(outcomes))
         self.table.record_run(report.as_run())
         return report
+
+    def _is_ours(self, key: str) -> bool:
+        return key.startswith(self.prefix) and not is_system(key, prefix=self.prefix)
 
     def _carry_out(self, plan: Plan) -> Iterator[Outcome]:
         deleter = Deleter(

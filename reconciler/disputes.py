@@ -10,10 +10,10 @@ from reconciler.core import rows
 from reconciler.core.actions import Reason
 from reconciler.core.keys import parse_reference
 from reconciler.core.model import ObjectFacts, Status, Tag, Upload
+from reconciler.core.requests import check_owner
 from reconciler.core.timing import Timing
 from reconciler.errors import NothingToSettleError, NotUploadedError, RetryTransactionError
 from reconciler.ports import Clock, Objects, Signer, Table
-from reconciler.presign import check_owner
 from reconciler.reading import bound, find, vote
 from reconciler.settling import settle
 

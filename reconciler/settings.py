@@ -21,9 +21,9 @@ from pydantic_settings import (
 )
 
 from reconciler.core.guards import Limits
+from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
 from reconciler.errors import SettingsError
-from reconciler.presign import MAX_PUT, Allowed
 
 TOML = Path("reconciler.toml")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -5,9 +5,10 @@ from typing import Any
 
 from reconciler.completion import CompletedUpload, Completer
 from reconciler.core.model import Upload
+from reconciler.core.requests import Allowed, check_owner
 from reconciler.core.timing import Timing
 from reconciler.ports import Clock, Objects, Signer, Table
-from reconciler.presign import Allowed, PresignedUpload, Presigner, check_owner
+from reconciler.presign import PresignedUpload, Presigner
 from reconciler.reading import bound
 
 

@@ -1,0 +1,121 @@
+"""init, install, check, policy: what is done once, and looked after."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from reconciler import binding
+from reconciler.adapters import documents
+from reconciler.cli import render
+from reconciler.cli.params import format_option
+from reconciler.core.documents import Rule, fill
+from reconciler.installer import LifecycleDiff, lifecycle_values
+from reconciler.settings import load_settings
+from reconciler.wiring import Deployment, new_id
+
+DRIFT = 3
+
+
+@click.command()
+@click.option(
+    "--rebind", is_flag=True, help="Give table and bucket a new common id: after a table was lost, never for two tables."
+)
+@click.pass_context
+def init(ctx: click.Context, *, rebind: bool) -> None:
+    """Create the table, and bind it to the bucket. Safe to run again.
+
+    Also brings an older table up to date, and makes sure that S3 tells this role when an object is absent: without
+    s3:ListBucket it answers 403 instead, and nothing could be decided.
+    """
+    here: Deployment = ctx.obj.here
+    here.table.create()
+    bound, what = binding.initialise(here.objects, here.table, prefix=here.prefix, new_id=new_id, rebind=rebind)
+    render.say(f"{bound.bucket}/{bound.prefix} and the table are instance {bound.instance_id}: {what}")
+
+
+@click.command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def install(ctx: click.Context, *, yes: bool) -> None:
+    """Put the lifecycle rules in place: the safety net for when nobody runs the sweep.
+
+    Others' rules stay as they are. Ours are put switched off, read back, compared, and only then switched on.
+    """
+    here: Deployment = ctx.obj.here
+    installer = here.installer()
+    installer.check_timing()
+    diff = installer.compare()
+    _show(diff)
+    if not diff.drifted:
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("nobody is there to ask: add --yes")
+        click.confirm(f"Change the lifecycle rules of {here.objects.bucket}?", abort=True, err=True)
+    installer.install()
+    render.say("installed and read back")
+
+
+@click.command()
+@format_option
+@click.pass_context
+def check(ctx: click.Context, *, output: str) -> None:
+    """Compare the bucket's lifecycle rules with what they should be. Exits with 3 where they differ."""
+    here: Deployment = ctx.obj.here
+    installer = here.installer()
+    installer.check_timing()
+    diff = installer.compare()
+    if output == "table":
+        _show(diff)
+    else:
+        render.data(diff, output, rows=_lines(diff))
+    ctx.exit(DRIFT if diff.drifted else 0)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A value for a placeholder that no setting names.")
+def policy(name: str | None, *, given: tuple[str, ...]) -> None:
+    """Print a policy document, filled from the settings. Without NAME, list them."""
+    if name is None:
+        for each in documents.names():
+            click.echo(each)
+        return
+    settings = load_settings()
+    values = lifecycle_values(settings.timing(), settings.prefix) | {"bucket": settings.bucket}
+    click.echo(json.dumps(fill(documents.load(name), values | dict(_pair(text) for text in given)), indent=2))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
+    return name, value
+
+
+def _lines(diff: LifecycleDiff) -> list[dict[str, Any]]:
+    missing = [{"rule": rule["ID"], "drift": "missing", "found": None, "wanted": rule} for rule in diff.missing]
+    changed = [{"rule": new["ID"], "drift": "changed", "found": old, "wanted": new} for old, new in diff.changed]
+    surplus = [{"rule": rule["ID"], "drift": "surplus", "found": rule, "wanted": None} for rule in diff.surplus]
+    return [*missing, *changed, *surplus]
+
+
+def _show(diff: LifecycleDiff) -> None:
+    for line in _lines(diff):
+        click.echo(f"{line['drift']}: {line['rule']}")
+        _show_rule("-", line["found"])
+        _show_rule("+", line["wanted"])
+    if diff.foreign:
+        render.say(f"{len(diff.foreign)} other lifecycle rules, left alone")
+    if not diff.drifted:
+        render.say("the lifecycle rules are as they should be")
+
+
+def _show_rule(mark: str, rule: Rule | None) -> None:
+    if rule is not None:
+        click.echo(f"  {mark} {json.dumps(rule, sort_keys=True)}")
+
+
+COMMANDS = (init, install, check, policy)

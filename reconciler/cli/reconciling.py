@@ -1,0 +1,188 @@
+"""plan, apply, sweep."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from rich.console import Console
+
+from reconciler.adapters.plan_file import read_plan, write_plan
+from reconciler.cli import render
+from reconciler.cli.params import fail_on_report, format_option, listing_options, plan_options
+from reconciler.core.decide import Untracked
+from reconciler.core.guards import Limits
+from reconciler.core.plan import Plan
+from reconciler.core.report import Fate, RunReport
+from reconciler.planner import PlanOptions, Progress
+from reconciler.wiring import Deployment
+
+TO_DO, REFUSED, PARTIAL = 3, 4, 5
+
+log = structlog.get_logger("reconciler")
+
+
+@click.command()
+@click.option("-o", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to a file for apply.")
+@click.option("--sweep", "from_table", is_flag=True, help="Plan from the table alone, as sweep does, without listing the bucket.")
+@listing_options
+@plan_options
+@fail_on_report
+@format_option
+@click.pass_context
+def plan(
+    ctx: click.Context, /, *, output_file: Path | None, from_table: bool, output: str, fail_on_report: bool, **asked: Any
+) -> None:
+    """Show what apply would do. Writes nothing to bucket or table.
+
+    The bucket's listing is compared with the table, key by key. Exits with 3 if there is something to do, with 4 if apply
+    would refuse it as unsafe.
+    """
+    here: Deployment = ctx.obj.here
+    found = _plan(here, from_table=from_table, **asked)
+    if output_file:
+        write_plan(found, output_file)
+        render.say(render.summary(found))
+        render.say(f"plan written to {output_file}; carry it out with: reconcile apply {output_file}")
+    else:
+        render.plan(found, output)
+    render.reports(found.reports)
+    refusals = here.applier().check(found, limits=Limits(max_delete=asked["max_delete"]))
+    for refusal in refusals:
+        render.say("apply would refuse this plan:")
+        render.fail(refusal)
+    ctx.exit(REFUSED if refusals else _to_do(found, fail_on_report=fail_on_report))
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@listing_options
+@plan_options
+@fail_on_report
+@format_option
+@click.pass_context
+def apply(ctx: click.Context, /, *, file: Path | None, yes: bool, output: str, fail_on_report: bool, **asked: Any) -> None:
+    """Carry out a plan.
+
+    With FILE, exactly what `reconcile plan -o FILE` wrote down, without asking. Without, it plans, shows, and asks. Every
+    action is compared with the world once more; what has moved since is skipped. Every deletion is journalled.
+    """
+    here: Deployment = ctx.obj.here
+    limits = Limits(max_delete=asked["max_delete"])
+    if file:
+        given = [name for name in ("since", "tags", "accept_restored") if asked[name]]
+        if given or asked["untracked"] != "report":
+            raise click.UsageError(
+                "a plan file says what to do; --since, --untracked, --tags and --accept-restored are for planning"
+            )
+        found = read_plan(file)
+    else:
+        found = _plan(here, from_table=False, **asked)
+        render.plan(found, "table")
+        _refuse(here, found, limits)
+        if found.writing and not yes:
+            _ask(found)
+    report = _apply(here, found, limits)
+    render.run(report, output)
+    render.reports(found.reports)
+    ctx.exit(_done(report, fail_on_report=fail_on_report))
+
+
+@click.command()
+@plan_options
+@fail_on_report
+@format_option
+@click.pass_context
+def sweep(ctx: click.Context, *, max_delete: int | None, accept_restored: bool, fail_on_report: bool, output: str) -> None:
+    """Delete what was abandoned, from the table alone: the nightly job.
+
+    Looks only at rows that are due, claimed, unsettled, unconfirmed or outlived, so it costs what the last day cost. To see
+    first what it would do: reconcile plan --sweep.
+    """
+    here: Deployment = ctx.obj.here
+    with _progress("sweeping") as progress:
+        found = here.planner().sweep(PlanOptions(accept_restored=accept_restored), progress=progress)
+    render.say(render.summary(found))
+    report = _apply(here, found, Limits(max_delete=max_delete))
+    render.run(report, output)
+    render.reports(found.reports)
+    ctx.exit(_done(report, fail_on_report=fail_on_report))
+
+
+def _plan(
+    here: Deployment,
+    *,
+    from_table: bool,
+    since: Any,
+    untracked: str,
+    tags: bool,
+    accept_restored: bool,
+    max_delete: int | None,  # noqa: ARG001  the guards' business, not the planner's
+) -> Plan:
+    if from_table and (since or tags or untracked != "report"):
+        raise click.UsageError("--since, --untracked and --tags need the listing; leave out --sweep")
+    options = PlanOptions(
+        since=here.clock.now() - since if since else None,
+        untracked=Untracked(untracked),
+        tags=tags,
+        accept_restored=accept_restored,
+    )
+    with _progress("planning") as progress:
+        planner = here.planner()
+        return planner.sweep(options, progress=progress) if from_table else planner.listing(options, progress=progress)
+
+
+def _apply(here: Deployment, found: Plan, limits: Limits) -> RunReport:
+    report = here.applier().apply(found, limits=limits)
+    log.info(
+        "run_finished",
+        run=found.id,
+        finder=found.finder.value,
+        deleted=len(report.deleted),
+        bytes_deleted=report.bytes_deleted,
+        failed=len(report.of(Fate.FAILED)),
+        reported=len(found.reports),
+        seconds=round((report.ended_at - report.started_at).total_seconds(), 1),
+    )
+    render.trouble(report.outcomes)
+    return report
+
+
+def _refuse(here: Deployment, found: Plan, limits: Limits) -> None:
+    for refusal in here.applier().check(found, limits=limits):
+        raise refusal
+
+
+def _ask(found: Plan) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to ask: add --yes, or apply a plan file")
+    click.confirm(f"Carry out {len(found.writing)} actions, {len(found.deletions)} of them deletions?", abort=True, err=True)
+
+
+def _to_do(found: Plan, *, fail_on_report: bool) -> int:
+    return TO_DO if found.writing or (fail_on_report and found.reports) else 0
+
+
+def _done(report: RunReport, *, fail_on_report: bool) -> int:
+    if report.of(Fate.FAILED):
+        return PARTIAL
+    reported = report.plan.reports or report.of(Fate.REPORTED)
+    return TO_DO if fail_on_report and reported else 0
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Progress | None]:
+    """Show how many keys were looked at, on a terminal; nothing otherwise."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(f"{what} ...") as status:
+        yield lambda count: status.update(f"{what}: {count:,} keys")
+
+
+COMMANDS = (plan, apply, sweep)

@@ -1,0 +1,165 @@
+"""Rendering: results become text here and nowhere else. Data goes to stdout, talk to stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from reconciler.core.actions import Planned, Report
+from reconciler.core.plan import Plan
+from reconciler.core.report import Fate, Outcome, RunReport
+from reconciler.errors import ReconcilerError
+
+SHOWN = 20  # actions shown in a table before it is cut; --format jsonl shows all
+MARKS = {
+    "record-stored": "·",
+    "settle": "=",
+    "confirm": "=",
+    "mark-changed": "!",
+    "quarantine": "~",
+    "tombstone": "-",
+    "delete": "-",
+    "delete-untracked": "-",
+    "finish-deletion": "-",
+    "delete-late-arrival": "-",
+    "forget": "·",
+    "report": "!",
+}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def say(text: str) -> None:
+    """Talk, on stderr."""
+    click.echo(text, err=True)
+
+
+def fail(error: ReconcilerError) -> None:
+    """Say in one line what is wrong, and in another what to do."""
+    say(f"error: {error.message}")
+    if error.hint:
+        say(f"  hint: {error.hint}")
+
+
+def data(value: Any, output: str, *, rows: Iterable[Any] = ()) -> None:
+    """Print a result as json, or its rows as jsonl."""
+    if output == "json":
+        click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(json.dumps(plain(row), ensure_ascii=False))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Print a table on stdout, as wide as it has to be where nobody's terminal sets the width."""
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 200)
+    grid = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        grid.add_column(heading, overflow="fold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(grid)
+
+
+def plan(found: Plan, output: str) -> None:
+    """Print a plan."""
+    if output != "table":
+        data(found, output, rows=found.actions)
+        return
+    if found.actions:
+        table(["", "action", "reason", "tag", "bytes", "key"], (_cells(action) for action in found.actions[:SHOWN]))
+        if len(found.actions) > SHOWN:
+            say(f"... and {len(found.actions) - SHOWN} more; --format jsonl prints all")
+    say(summary(found))
+
+
+def summary(found: Plan) -> str:
+    """Return a plan in one line."""
+    looked = f"{found.seen.listed} objects listed" if found.seen.listed else f"{found.kept + len(found.actions)} keys looked at"
+    return (
+        f"{found.finder}: {looked}; {len(found.writing)} actions "
+        f"({len(found.deletions)} deletions, {size(found.bytes_to_delete)}), {len(found.reports)} to report, {found.kept} to keep"
+    )
+
+
+def reports(actions: Iterable[Planned]) -> None:
+    """Tell what somebody should look at, on stderr."""
+    for action in actions:
+        say(f"report: {action.reason}: {action.key}{_advice(action)}")
+
+
+def _advice(action: Planned) -> str:
+    if not isinstance(action, Report):
+        return ""
+    advice = {
+        "disputed": "reconcile adopt KEY keeps it, reconcile release KEY lets it go",
+        "changed": "reconcile accept KEY takes the new object, reconcile release KEY lets it go",
+        "missing": "reconcile release KEY ends the row",
+        "held-back": "settle the disputed keys first, or run with --accept-restored",
+        "untracked": "--untracked quarantine or --untracked delete removes it",
+    }
+    text = advice.get(action.reason.value)
+    return f" ({text})" if text else ""
+
+
+def run(report: RunReport, output: str) -> None:
+    """Print what applying a plan did."""
+    if output != "table":
+        data(_run_data(report), output, rows=report.outcomes)
+        return
+    counts = [(kind, count) for kind, count in report.counts().items()]
+    if counts:
+        table(["outcome", "count"], counts)
+    say(f"{len(report.deleted)} objects deleted, {size(report.bytes_deleted)} freed")
+
+
+def _run_data(report: RunReport) -> dict[str, Any]:
+    return {
+        "run": report.plan.id,
+        "finder": report.plan.finder,
+        "started_at": report.started_at,
+        "ended_at": report.ended_at,
+        "counts": report.counts(),
+        "deleted": len(report.deleted),
+        "bytes_deleted": report.bytes_deleted,
+        "outcomes": report.outcomes,
+    }
+
+
+def trouble(outcomes: Iterable[Outcome]) -> None:
+    """Tell, on stderr, what was not done and what somebody should look at."""
+    for outcome in outcomes:
+        if outcome.fate in (Fate.FAILED, Fate.REPORTED):
+            say(f"{outcome.fate}: {outcome.action.kind}: {outcome.action.key}: {outcome.detail}")
+
+
+def size(count: int) -> str:
+    """Return bytes as a person reads them."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def _cells(action: Planned) -> tuple[Any, ...]:
+    return MARKS[action.kind], action.kind, action.reason, action.facts.tag, action.facts.size, action.key
