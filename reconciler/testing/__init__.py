@@ -6,5 +6,6 @@ Subclass a suite in your own tests and say how to make the adapter; pytest does 
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.journal import ListJournal
 from reconciler.adapters.memory import MemoryLifecycle, MemoryObjects, MemorySigner, MemoryTable
+from reconciler.testing.travel import TravellingObjects
 
-__all__ = ["ListJournal", "MemoryLifecycle", "MemoryObjects", "MemorySigner", "MemoryTable", "MovableClock"]
+__all__ = ["ListJournal", "MemoryLifecycle", "MemoryObjects", "MemorySigner", "MemoryTable", "MovableClock", "TravellingObjects"]
