@@ -28,14 +28,14 @@ check: $(READY)  ## lint, format, types, import contracts, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/cog --check --diff -I docs README.md
 
 format: $(READY)  ## format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
 docs: $(READY)  ## write the generated parts of the README anew
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/cog -r -I docs README.md
 
 lock:  ## pin the dependencies anew (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes \
