@@ -19,6 +19,7 @@ from reconciler.core.actions import (
     DeleteUntracked,
     FinishDeletion,
     Forget,
+    HoldBack,
     MarkChanged,
     Quarantine,
     RecordStored,
@@ -48,6 +49,7 @@ ORDER = (
     Settle,
     Confirm,
     MarkChanged,
+    HoldBack,
     Quarantine,
     Tombstone,
     Delete,
@@ -148,18 +150,21 @@ class Applier:
                 yield from deleter.late(batch)
             case Forget():
                 yield from deleter.forget(batch)
-            case RecordStored() | Settle() | Confirm() | MarkChanged() | Quarantine():
+            case RecordStored() | Settle() | Confirm() | MarkChanged() | HoldBack() | Quarantine():
                 yield from (self._alone(action) for action in batch)
             case _:  # pragma: no cover
                 assert_never(kind)
 
-    def _alone(self, action: RecordStored | Settle | Confirm | MarkChanged | Quarantine) -> Outcome:
+    def _alone(self, action: RecordStored | Settle | Confirm | MarkChanged | HoldBack | Quarantine) -> Outcome:
         try:
             match action:
                 case RecordStored():
                     return self._record_stored(action)
                 case Settle() | Confirm() | MarkChanged():
                     return self._tend(action)
+                case HoldBack():
+                    moved = self.table.move([action.key], rows.hold_back(now=self.clock.now()))
+                    return _done(action) if moved else _moved_on(action)
                 case Quarantine():
                     return self._quarantine(action)
                 case _:  # pragma: no cover
@@ -171,13 +176,13 @@ class Applier:
         facts = action.facts
         entry = ObjectEntry(action.key, facts.size, facts.etag, facts.last_modified)
         moved = self.table.move([action.key], rows.record_stored(entry, now=self.clock.now()))
-        return Outcome(action, Fate.DONE) if moved else Outcome(action, Fate.SKIPPED, MOVED)
+        return _done(action) if moved else _moved_on(action)
 
     def _tend(self, action: Settle | Confirm | MarkChanged) -> Outcome:
         """Look after a completed object's tag, if the row still says completed and the object is there."""
         row = self.table.get(action.key)
         if row is None or row.status is not Status.COMPLETED:
-            return Outcome(action, Fate.SKIPPED, MOVED)
+            return _moved_on(action)
         try:
             return self._confirm(action, row) if isinstance(action, Confirm) else self._mend(action, row)
         except ObjectNotFoundError:
@@ -187,14 +192,14 @@ class Applier:
         if tag_of(self.objects.tags(row.key)) is not Tag.COMPLETED:
             return self._mend(action, row)
         moved = self.table.move([row.key], rows.confirmed(settled_at=row.settled_at, now=self.clock.now()))
-        return Outcome(action, Fate.DONE) if moved else Outcome(action, Fate.SKIPPED, MOVED)
+        return _done(action) if moved else _moved_on(action)
 
     def _mend(self, action: Settle | Confirm | MarkChanged, row: Upload) -> Outcome:
         """Tag the object by what it is now: the completed one, or another."""
         facts = self.objects.head(row.key)
         if facts.etag == row.etag:
             told = settle(self.objects, self.table, self.clock, key=row.key, version_id=facts.version_id)
-            return Outcome(action, Fate.DONE) if told else Outcome(action, Fate.SKIPPED, MOVED)
+            return _done(action) if told else _moved_on(action)
         tags = self.objects.tags(row.key)
         if tag_of(tags) is not Tag.CHANGED:
             self.objects.put_tags(row.key, with_status(tags, Tag.CHANGED), version_id=facts.version_id)
@@ -205,7 +210,7 @@ class Applier:
             return Outcome(action, Fate.SKIPPED, "it has a row now")
         tags = self.objects.tags(action.key)
         self.objects.put_tags(action.key, with_status(tags, Tag.QUARANTINED))
-        return Outcome(action, Fate.DONE)
+        return _done(action)
 
     def _track(self, action: Quarantine | DeleteUntracked, status: Status, grace: timedelta) -> Upload:
         """Return the row that claims an untracked object."""
@@ -224,3 +229,11 @@ class Applier:
             last_modified=action.facts.last_modified,
             reason=action.reason.value,
         )
+
+
+def _done(action: Writing) -> Outcome:
+    return Outcome(action, Fate.DONE)
+
+
+def _moved_on(action: Writing) -> Outcome:
+    return Outcome(action, Fate.SKIPPED, MOVED)

@@ -37,10 +37,10 @@ class Operator:
         now = self.clock.now()
         if row is None:
             self._insert(key, facts, owner=owner, status=Status.COMPLETED)
-        elif row.status is not Status.PENDING or vote(self.objects, key) is not Tag.COMPLETED:
+        elif row.status is not Status.PENDING or not self._was_completed(row):
             raise NothingToSettleError(
                 f"{key} is {row.status} and not disputed",
-                hint="adopt takes an object that is tagged completed, or one without a row",
+                hint="adopt takes an object that is tagged completed, one that is held back, or one without a row",
             )
         elif not self.table.move([key], rows.adopt(facts, now=now)):
             raise RetryTransactionError("the row moved while it was being adopted", hint="look again: `reconcile show KEY`")
@@ -80,6 +80,10 @@ class Operator:
     def _key(self, reference: str) -> str:
         bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
         return parse_reference(reference, bucket=self.objects.bucket, prefix=self.prefix)
+
+    def _was_completed(self, row: Upload) -> bool:
+        tag = vote(self.objects, row.key)
+        return tag is Tag.COMPLETED or (tag is Tag.COMPLETING and row.reason == Reason.HELD_BACK.value)
 
     def _there(self, key: str) -> ObjectFacts:
         facts = find(self.objects, key)

@@ -12,14 +12,14 @@ from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 from reconciler.core import rows
-from reconciler.core.actions import Action, LookAtTag, Planned, Reason, Tombstone
+from reconciler.core.actions import Action, Facts, LookAtTag, Planned, Reason, Report, Tombstone
 from reconciler.core.decide import Untracked, decide
-from reconciler.core.keys import day_start, is_system
+from reconciler.core.keys import day_start, is_system, marker_key
 from reconciler.core.model import ObjectEntry, Tag, Upload
 from reconciler.core.plan import Finder, Plan, Seen, hold_back, is_planned
 from reconciler.core.rows import LIVE, Where
 from reconciler.core.timing import Timing
-from reconciler.errors import UnorderedListingError
+from reconciler.errors import StoreUnavailableError, UnorderedListingError
 from reconciler.ports import Clock, ObjectReader, TableReader
 from reconciler.reading import bound, find, vote
 
@@ -79,12 +79,10 @@ class Planner:
     def sweep(self, options: PlanOptions | None = None, *, progress: Progress | None = None) -> Plan:
         """Plan from the table alone: what is due, unfinished, unsettled, unconfirmed, or outlived.
 
-        Costs one tag request per due row; the rest is asked for only where a row is unsettled.
+        Costs one tag request per due row, and nothing for the others.
         """
         tally = _Tally(progress)
-        with ThreadPoolExecutor(self._workers) as pool:
-            suspects = self._rows_to_sweep(pool, tally)
-            return self._plan(Finder.SWEEP, suspects, options or PlanOptions(), tally, pool, Where())
+        return self._plan(Finder.SWEEP, self._rows_to_sweep(tally), options or PlanOptions(), tally, Where())
 
     def listing(self, options: PlanOptions | None = None, *, progress: Progress | None = None) -> Plan:
         """Plan from the bucket's listing merged with the table, in key order and constant memory.
@@ -96,9 +94,7 @@ class Planner:
         start = self._prefix if options.since is None else day_start(self._prefix, options.since.date())
         tally = _Tally(progress)
         scope = Where(statuses=LIVE) if finder is Finder.LISTING else Where()
-        with ThreadPoolExecutor(self._workers) as pool:
-            suspects = self._merge(start, tally)
-            return self._plan(finder, suspects, options, tally, pool, scope)
+        return self._plan(finder, self._merge(start, tally), options, tally, scope)
 
     def look(self, key: str, options: PlanOptions | None = None) -> Action | None:
         """Decide about one key with fresh reads of both sides; None where there is neither row nor object."""
@@ -115,18 +111,19 @@ class Planner:
         suspects: Iterable[Suspect],
         options: PlanOptions,
         tally: "_Tally",
-        pool: ThreadPoolExecutor,
         scope: Where,
     ) -> Plan:
         created_at = self._clock.now()
         binding = bound(self._table, bucket=self._objects.bucket, prefix=self._prefix)
+        self._objects.marker(marker_key(self._prefix))  # S3 out of reach, or not ours to read: known before a thousand votes
         decided: list[Planned] = []
         kept = 0
-        for batch in _batches(suspects, PAGE):
-            actions = list(pool.map(lambda suspect: self._resolve(suspect, options), batch))
-            wanted = [action for action in actions if is_planned(action)]
-            kept += len(actions) - len(wanted)
-            decided.extend(wanted)
+        with ThreadPoolExecutor(self._workers) as pool:
+            for batch in _batches(suspects, PAGE):
+                actions = list(pool.map(lambda suspect: self._decide_about(suspect, options), batch))
+                wanted = [action for action in actions if is_planned(action)]
+                kept += len(actions) - len(wanted)
+                decided.extend(wanted)
         return Plan(
             id=self._new_id(),
             finder=finder,
@@ -136,10 +133,20 @@ class Planner:
             created_at=created_at,
             seen=replace(tally.seen(), rows=self._table.count(scope), due=self._table.count(rows.due(created_at))),
             kept=kept,
+            complete=not any(action.reason is Reason.UNKNOWN for action in decided),
             actions=tuple(decided) if options.accept_restored else hold_back(decided),
         )
 
     # One key
+
+    def _decide_about(self, suspect: Suspect, options: PlanOptions) -> Action:
+        """Decide about one key; where S3 fails to answer for it, say so and go on: unknown is not absent."""
+        try:
+            return self._resolve(suspect, options)
+        except StoreUnavailableError:
+            key = (suspect.row or suspect.entry or ObjectEntry("")).key
+            facts = Facts.of(suspect.row, suspect.entry, tag=Tag.UNKNOWN, now=self._clock.now())
+            return Report(key=key, reason=Reason.UNKNOWN, facts=facts)
 
     def _resolve(self, suspect: Suspect, options: PlanOptions) -> Action:
         """Decide, reading what the decision turns out to need: the tag, or whether an unlisted object is really gone."""
@@ -161,6 +168,7 @@ class Planner:
             now=self._clock.now(),
             timing=self._timing,
             untracked=options.untracked,
+            accept_restored=options.accept_restored,
         )
 
     @staticmethod
@@ -179,26 +187,22 @@ class Planner:
 
     # The table as finder
 
-    def _rows_to_sweep(self, pool: ThreadPoolExecutor, tally: "_Tally") -> Iterator[Suspect]:
+    def _rows_to_sweep(self, tally: "_Tally") -> Iterator[Suspect]:
+        """Hand over the rows that may need something, with their object as the row remembers it.
+
+        A due row's tag is read where the decision asks for it: that is the second vote, and tells whether there is an object.
+        """
         now = self._clock.now()
-        yield from self._due(pool, now, tally)
+        for row in self._every(rows.due(now), "due_at"):
+            yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.unfinished(now), "due_at"):
             yield tally.row(Suspect(row, None))
         for row in self._every(rows.unsettled(), "key"):
-            facts = find(self._objects, row.key)
-            yield tally.row(Suspect(row, facts.entry) if facts else Suspect(row, None, Tag.NONE))
+            yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.unconfirmed(now, self._timing), "settled_at"):
             yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.outlived(now, self._timing), "deleted_at"):
             yield tally.row(Suspect(row, None))
-
-    def _due(self, pool: ThreadPoolExecutor, now: datetime, tally: "_Tally") -> Iterator[Suspect]:
-        """Read the tags of due rows: the second vote, and whether there is an object at all."""
-        for batch in _batches(self._every(rows.due(now), "due_at"), PAGE):
-            votes = pool.map(lambda row: vote(self._objects, row.key), batch)
-            for row, tag in zip(batch, votes, strict=True):
-                entry = None if tag is None else _as_recorded(row)
-                yield tally.row(Suspect(row, entry, Tag.NONE if tag is None else tag))
 
     def _every(self, where: Where, order: str) -> Iterator[Upload]:
         last: Upload | None = None

@@ -30,7 +30,7 @@ Exit codes:
   3  there is something to do: actions that apply would take, or drift
      (reports alone exit 0, or 3 with --fail-on-report)
   4  refused as unsafe; nothing was changed
-  5  applied in part: what failed or is unknown is on stderr, the next run finds it again
+  5  done in part: what failed or is unknown is on stderr, the next run finds it again
 
 Settings come from the environment (RECONCILER_BUCKET, RECONCILER_PREFIX, RECONCILER_TABLE_URL, ...), .env and
 reconciler.toml; credentials, region and endpoint are AWS's own (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3).

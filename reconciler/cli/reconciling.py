@@ -82,7 +82,10 @@ def apply(ctx: click.Context, /, *, file: Path | None, yes: bool, output: str, f
         found = read_plan(file)
     else:
         found = _plan(here, from_table=False, **asked)
-        render.plan(found, "table")
+        if output == "table":
+            render.plan(found, output)
+        else:
+            render.say(render.summary(found))
         _refuse(here, found, limits)
         if found.writing and not yes:
             _ask(found)
@@ -164,11 +167,13 @@ def _ask(found: Plan) -> None:
 
 
 def _to_do(found: Plan, *, fail_on_report: bool) -> int:
+    if not found.complete:
+        return PARTIAL
     return TO_DO if found.writing or (fail_on_report and found.reports) else 0
 
 
 def _done(report: RunReport, *, fail_on_report: bool) -> int:
-    if report.of(Fate.FAILED):
+    if report.of(Fate.FAILED) or not report.plan.complete:
         return PARTIAL
     reported = report.plan.reports or report.of(Fate.REPORTED)
     return TO_DO if fail_on_report and reported else 0

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from reconciler.core.actions import Planned, Report
+from reconciler.core.actions import Planned
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.errors import ReconcilerError
@@ -23,6 +23,7 @@ MARKS = {
     "settle": "=",
     "confirm": "=",
     "mark-changed": "!",
+    "hold-back": "!",
     "quarantine": "~",
     "tombstone": "-",
     "delete": "-",
@@ -107,13 +108,12 @@ def reports(actions: Iterable[Planned]) -> None:
 
 
 def _advice(action: Planned) -> str:
-    if not isinstance(action, Report):
-        return ""
     advice = {
         "disputed": "reconcile adopt KEY keeps it, reconcile release KEY lets it go",
         "changed": "reconcile accept KEY takes the new object, reconcile release KEY lets it go",
         "missing": "reconcile release KEY ends the row",
-        "held-back": "settle the disputed keys first, or run with --accept-restored",
+        "held-back": "reconcile adopt KEY keeps it; --accept-restored says that the table is no old backup",
+        "unknown": "S3 did not answer; run again",
         "untracked": "--untracked quarantine or --untracked delete removes it",
     }
     text = advice.get(action.reason.value)

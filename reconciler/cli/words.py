@@ -22,6 +22,7 @@ WHY: dict[Reason, str] = {
     Reason.UNTRACKED: "There is an object but no row, and it is older than the retention.",
     Reason.DISPUTED: "The tag says completed, the table does not: the table lost a commit, perhaps by a restored backup.",
     Reason.HELD_BACK: "It was being completed, and other keys are disputed: nothing of the kind is deleted until those are.",
+    Reason.UNKNOWN: "S3 did not answer for this key: whether it is there is unknown, so nothing is done about it.",
     Reason.CHANGED: "The object is not the one that was completed: somebody overwrote it.",
     Reason.MISSING: "The row is completed, but there is no object.",
 }

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     HELD_BACK = "held-back"
     CHANGED = "changed"
     MISSING = "missing"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,13 @@ class MarkChanged(_Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldBack(_Action):
+    """Note in a due row that it may have been completed before a backup was restored, and report it."""
+
+    kind: Literal["hold-back"] = "hold-back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantine(_Action):
     """Claim an untracked object by inserting its row, and tag it `quarantined`; it is deleted when that row is due."""
 
@@ -173,6 +181,6 @@ class Forget(_Action):
 
 
 Deletion = Delete | DeleteUntracked | FinishDeletion | DeleteLateArrival
-Writing = RecordStored | Settle | Confirm | MarkChanged | Quarantine | Tombstone | Deletion | Forget
+Writing = RecordStored | Settle | Confirm | MarkChanged | HoldBack | Quarantine | Tombstone | Deletion | Forget
 Planned = Writing | Report
 Action = Keep | LookAtTag | Planned

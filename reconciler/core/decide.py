@@ -50,6 +50,7 @@ class _Case(NamedTuple):
     now: datetime
     timing: Timing
     untracked: Untracked
+    accept_restored: bool
 
     def say(self, action: Callable[..., Action], reason: Reason) -> Action:
         facts = Facts.of(self.row, self.entry, tag=self.tag, now=self.now)
@@ -64,6 +65,7 @@ def decide(
     now: datetime,
     timing: Timing,
     untracked: Untracked = Untracked.REPORT,
+    accept_restored: bool = False,
 ) -> Action:
     """Decide what to do about one key.
 
@@ -73,7 +75,7 @@ def decide(
     known = row or entry
     if known is None:
         raise ValueError("decide needs a row or an object")
-    case = _Case(known.key, row, entry, tag, now, timing, untracked)
+    case = _Case(known.key, row, entry, tag, now, timing, untracked, accept_restored)
     if row is None:
         return _untracked(case)
     match row.status:
@@ -117,6 +119,9 @@ def _pending(case: _Case, row: Upload) -> Action:
         return case.say(Keep, Reason.AWAITING_COMPLETION)
     if case.entry is None:
         return case.say(Tombstone, Reason.NEVER_UPLOADED)
+    # An earlier run met disputes: this one, too, may have been completed before a backup was restored.
+    if row.reason == Reason.HELD_BACK.value and case.tag is Tag.COMPLETING and not case.accept_restored:
+        return case.say(Report, Reason.HELD_BACK)
     return _due(case, Reason.ABANDONED)
 
 
@@ -204,6 +209,7 @@ TABLE = (
     Rung("pending", "there", "before due_at, recorded", Keep, Reason.AWAITING_COMPLETION),
     Rung("pending", "there", "due, tag unknown", LookAtTag, Reason.TAG_NEEDED),
     Rung("pending", "there", "due, tag completed", Report, Reason.DISPUTED),
+    Rung("pending", "there", "due, tag completing, held back before", Report, Reason.HELD_BACK),
     Rung("pending", "there", "due, any other tag", Delete, Reason.ABANDONED),
     Rung("completed", "none", "confirmed by HEAD 404", Report, Reason.MISSING),
     Rung("completed", "other etag", "tag unknown", LookAtTag, Reason.TAG_NEEDED),

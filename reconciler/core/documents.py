@@ -34,7 +34,7 @@ def fill(document: Any, values: Mapping[str, str | int]) -> Any:
 
 def _value(name: str, values: Mapping[str, str | int]) -> str | int:
     if name not in values:
-        raise SettingsError(f"the policy document needs a value for {name!r}")
+        raise SettingsError(f"the policy document needs a value for {name!r}", hint=f"give it with --set {name}=...")
     return values[name]
 
 

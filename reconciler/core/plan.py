@@ -14,6 +14,7 @@ from reconciler.core.actions import (
     Action,
     Delete,
     Deletion,
+    HoldBack,
     Keep,
     LookAtTag,
     MarkChanged,
@@ -61,7 +62,7 @@ class Seen:
 class Plan:
     """What is to be done to one bucket and table, and what it was decided on.
 
-    `complete` is False where the finder stopped early; such a plan may still be applied: every action stands for itself.
+    `complete` is False where S3 did not answer for some key; the plan may still be applied: every action stands for itself.
     """
 
     id: str
@@ -89,7 +90,7 @@ class Plan:
     @property
     def reports(self) -> tuple[Planned, ...]:
         """What somebody should look at."""
-        return tuple(action for action in self.actions if isinstance(action, Report | MarkChanged))
+        return tuple(action for action in self.actions if isinstance(action, Report | MarkChanged | HoldBack))
 
     @property
     def disputed(self) -> int:
@@ -113,17 +114,17 @@ def is_planned(action: Action) -> TypeGuard[Planned]:
 
 
 def hold_back(actions: Iterable[Planned]) -> tuple[Planned, ...]:
-    """Report, instead of deleting, due uploads that were being completed, where any key of the run is disputed.
+    """Hold back, instead of deleting, due uploads that were being completed, where any key of the run is disputed.
 
     A dispute means that the table may be an old backup. A commit lost between the retag and the settle leaves the tag
     `completing`, which looks like a completion that was rolled back: until somebody says which it is, nothing of the kind
-    is deleted.
+    is deleted, not even by later runs that meet no dispute any more.
     """
     found = tuple(actions)
     if not any(action.reason is Reason.DISPUTED for action in found):
         return found
     return tuple(
-        Report(key=action.key, reason=Reason.HELD_BACK, facts=action.facts) if _was_completing(action) else action
+        HoldBack(key=action.key, reason=Reason.HELD_BACK, facts=action.facts) if _was_completing(action) else action
         for action in found
     )
 

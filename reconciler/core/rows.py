@@ -107,7 +107,7 @@ def adopt(facts: ObjectFacts, *, now: datetime) -> Move:
     """Pending to completed by the operator's word, deadline or not: the table had lost a commit."""
     return Move(
         where=Where(statuses=(Status.PENDING,)),
-        sets={"status": Status.COMPLETED, "completed_at": now, **_stored(facts, now)},
+        sets={"status": Status.COMPLETED, "completed_at": now, "reason": None, **_stored(facts, now)},
     )
 
 
@@ -161,6 +161,11 @@ def bury(*, now: datetime) -> Move:
 def bury_again(*, now: datetime) -> Move:
     """Begin a tombstone's life anew, after a late arrival was deleted."""
     return Move(where=Where(statuses=(Status.DELETED,)), sets={"deleted_at": now})
+
+
+def hold_back(*, now: datetime) -> Move:
+    """Note in a due row that it is held back until somebody says that the table is no old backup."""
+    return Move(where=Where(statuses=(Status.PENDING,), until={"due_at": now}), sets={"reason": Reason.HELD_BACK.value})
 
 
 def record_stored(entry: ObjectEntry, *, now: datetime) -> Move:
