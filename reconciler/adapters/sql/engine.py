@@ -8,6 +8,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from reconciler.errors import SettingsError
 
+OWN = "reconciler_own"  # the execution option that marks reconciler's own connections
 BUSY_SECONDS = 5  # how long a SQLite writer waits for another
 
 
@@ -67,4 +68,6 @@ def _leave_beginning_to_us(connection: Any, _: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Our own statements on this engine may not wait for the lock that the caller's transaction holds.
+    deferred = connection.get_execution_options().get(OWN, False)
+    connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")

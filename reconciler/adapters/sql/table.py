@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, MetaData, delete, insert, select
 
 from reconciler.adapters.sql import statements, transaction
+from reconciler.adapters.sql.engine import OWN
 from reconciler.adapters.sql.errors import mapped
 from reconciler.adapters.sql.migrate import check_version, upgrade
 from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, metadata_for
@@ -20,7 +21,7 @@ class SqlTable:
     """The state table in a SQL database. Every verb is one transaction on a connection of its own."""
 
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
-        self.engine = engine
+        self.engine = engine.execution_options(**{OWN: True})
         self._schema = schema
         tables = metadata_for(MetaData(), schema=schema).tables
         place = f"{schema}." if schema else ""
