@@ -61,11 +61,15 @@ def move(table: Table, keys: Collection[str], move_: Move) -> Update:
     )
 
 
-def insert(table: Table, row: Upload, dialect: str) -> Insert:
-    """Insert a row unless its key is taken, and return the key if it was not."""
+def insert(table: Table, dialect: str) -> Insert:
+    """Insert a row, given as parameters, unless its key is taken, and return the key if it was not."""
     maker = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    values = {name: _plain(getattr(row, name)) for name in COLUMNS}
-    return maker(table).values(**values).on_conflict_do_nothing().returning(table.c.key)
+    return maker(table).on_conflict_do_nothing().returning(table.c.key)
+
+
+def values(row: Upload) -> dict[str, Any]:
+    """Return a row as parameters."""
+    return {name: _plain(getattr(row, name)) for name in COLUMNS}
 
 
 def forget(table: Table, keys: Collection[str], where: Where) -> ReturningDelete[str]:

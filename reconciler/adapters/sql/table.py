@@ -28,6 +28,7 @@ class SqlTable:
         self._uploads = tables[place + UPLOADS]
         self._binding = tables[place + BINDING]
         self._runs = tables[place + RUNS]
+        self._insert = statements.insert(self._uploads, engine.dialect.name)
         self._checked = False
 
     def create(self) -> None:
@@ -70,8 +71,7 @@ class SqlTable:
     def insert(self, row: Upload, *, also: tuple[str, Move] | None = None) -> bool:
         """Insert a new row, and move another in the same transaction."""
         with mapped(), self.engine.begin() as connection:
-            statement = statements.insert(self._uploads, row, self.engine.dialect.name)
-            inserted = connection.execute(statement).one_or_none() is not None
+            inserted = connection.execute(self._insert, statements.values(row)).one_or_none() is not None
             if inserted and also is not None:
                 connection.execute(statements.move(self._uploads, [also[0]], also[1]))
             return inserted
