@@ -163,7 +163,7 @@ class Deleter:
             "key": action.key,
             "reason": action.reason.value,
             "etag": facts.etag or (row.etag if row else None),
-            "size": facts.size or (row.size if row else None),
+            "size": facts.size or (row.known_size if row else None),
             "version_id": row.version_id if row else None,
             "row": {
                 "status": row.status.value,
@@ -190,8 +190,7 @@ def _done_or_moved(action: Any, *, done: bool) -> Outcome:
 
 
 def _with_size(action: Deletion, row: Upload | None) -> Deletion:
-    """Fill in the size a sweep could not see, as far as the row knows: what was declared is what was signed."""
+    """Fill in the size that the finder did not see, as far as the row knows it."""
     if action.facts.size is not None or row is None:
         return action
-    known = row.size if row.size is not None else row.max_size if row.min_size == row.max_size else None
-    return replace(action, facts=replace(action.facts, size=known))
+    return replace(action, facts=replace(action.facts, size=row.known_size))

@@ -280,7 +280,7 @@ class _Tally:
 
 def _as_recorded(row: Upload) -> ObjectEntry:
     """Return the object as the row remembers it: without the time, which only S3 knows."""
-    return ObjectEntry(row.key, row.size, row.etag)
+    return ObjectEntry(row.key, row.known_size, row.etag)
 
 
 def _needs_proof(action: Action, suspect: Suspect) -> bool:

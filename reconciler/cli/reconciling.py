@@ -163,7 +163,9 @@ def _refuse(here: Deployment, found: Plan, limits: Limits) -> None:
 def _ask(found: Plan) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("nobody is there to ask: add --yes, or apply a plan file")
-    click.confirm(f"Carry out {len(found.writing)} actions, {len(found.deletions)} of them deletions?", abort=True, err=True)
+    click.confirm(
+        f"Carry out {render.count(len(found.writing), 'action')}, {len(found.deletions)} of them deletions?", abort=True, err=True
+    )
 
 
 def _to_do(found: Plan, *, fail_on_report: bool) -> int:

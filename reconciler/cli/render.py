@@ -94,10 +94,12 @@ def plan(found: Plan, output: str) -> None:
 
 def summary(found: Plan) -> str:
     """Return a plan in one line."""
-    looked = f"{found.seen.listed} objects listed" if found.seen.listed else f"{found.kept + len(found.actions)} keys looked at"
+    looked_at = found.kept + len(found.actions)
+    looked = count(found.seen.listed, "object") + " listed" if found.seen.listed else count(looked_at, "key") + " looked at"
+    deletions = f"{count(len(found.deletions), 'deletion')}, {size(found.bytes_to_delete)}"
     return (
-        f"{found.finder}: {looked}; {len(found.writing)} actions "
-        f"({len(found.deletions)} deletions, {size(found.bytes_to_delete)}), {len(found.reports)} to report, {found.kept} to keep"
+        f"{found.finder}: {looked}; {count(len(found.writing), 'action')} ({deletions}), "
+        f"{len(found.reports)} to report, {found.kept} to keep"
     )
 
 
@@ -125,10 +127,10 @@ def run(report: RunReport, output: str) -> None:
     if output != "table":
         data(_run_data(report), output, rows=report.outcomes)
         return
-    counts = [(kind, count) for kind, count in report.counts().items()]
+    counts = list(report.counts().items())
     if counts:
         table(["outcome", "count"], counts)
-    say(f"{len(report.deleted)} objects deleted, {size(report.bytes_deleted)} freed")
+    say(f"{count(len(report.deleted), 'object')} deleted, {size(report.bytes_deleted)} freed")
 
 
 def _run_data(report: RunReport) -> dict[str, Any]:
@@ -151,9 +153,14 @@ def trouble(outcomes: Iterable[Outcome]) -> None:
             say(f"{outcome.fate}: {outcome.action.kind}: {outcome.action.key}: {outcome.detail}")
 
 
-def size(count: int) -> str:
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(length: int) -> str:
     """Return bytes as a person reads them."""
-    amount = float(count)
+    amount = float(length)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:  # noqa: PLR2004
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"

@@ -85,6 +85,13 @@ class Upload:
     multipart_id: str | None = None
     replaces: str | None = None
 
+    @property
+    def known_size(self) -> int | None:
+        """The object's bytes as far as the row knows: what was stored, or else the exact size that was signed."""
+        if self.size is not None:
+            return self.size
+        return self.max_size if self.min_size == self.max_size else None
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectEntry:
