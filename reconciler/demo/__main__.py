@@ -1,0 +1,45 @@
+"""`make demo`: the whole story on an embedded S3 server. Exits with 0 only if every count is as it must be."""
+
+import argparse
+import signal
+import sys
+from typing import NoReturn
+
+from reconciler import logs
+from reconciler.demo.screen import Screen
+from reconciler.demo.servers import ServerError, any_server, moto, seaweedfs
+from reconciler.demo.stage import apart
+from reconciler.demo.story import tell
+
+SERVERS = {"best": any_server, "seaweedfs": seaweedfs, "moto": moto}
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start a server, tell the story, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m reconciler.demo", description=__doc__)
+    parser.add_argument("--server", choices=SERVERS, default="best", help="the embedded S3 server (default: the best there is)")
+    asked = parser.parse_args(arguments)
+    logs.set_up(verbose=False, quiet=True)
+    screen = Screen()
+    screen.title("reconciler: direct-to-S3 uploads that are safe to forget")
+    try:
+        with apart() as folder, SERVERS[asked.server]() as server:
+            screen.note(f"{server.name} on {server.endpoint}, SQLite, no network; everything is removed at the end.")
+            return 0 if tell(server, screen, folder=folder) else 1
+    except ServerError as error:
+        first, *log = str(error).strip().splitlines()
+        screen.stop(f"error: {first} {log[-1].strip() if log else ''}".rstrip())
+    except KeyboardInterrupt:
+        screen.stop("stopped")
+        return INTERRUPTED
+    return 1
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)  # so that the server is stopped as well
+    sys.exit(main())
