@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
-import structlog
-
 from reconciler.core import rows
 from reconciler.core.actions import (
     Confirm,
@@ -35,11 +33,12 @@ from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.core.timing import Timing
 from reconciler.deleting import MOVED, Deleter
 from reconciler.errors import BindingError, JournalError, ObjectNotFoundError, ReconcilerError, RefusedError
+from reconciler.logs import get_logger
 from reconciler.ports import Clock, Journal, Objects, Signer, Table
 from reconciler.reading import world
 from reconciler.settling import settle
 
-log = structlog.get_logger("reconciler")
+log = get_logger()
 
 BATCH = 1000  # what DeleteObjects takes at once, API reference
 UNTRACKED_OWNER = "reconcile:untracked"

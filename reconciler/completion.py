@@ -11,8 +11,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-import structlog
-
 from reconciler.core import rows, sniff
 from reconciler.core.documents import pending_rule_id
 from reconciler.core.keys import parse_reference
@@ -29,10 +27,11 @@ from reconciler.errors import (
     WrongSizeError,
     WrongTypeError,
 )
+from reconciler.logs import get_logger
 from reconciler.ports import Clock, Objects, Table, Transaction
 from reconciler.settling import settle
 
-log = structlog.get_logger("reconciler")
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +64,9 @@ def verify(row: Upload, facts: ObjectFacts) -> None:
     if (facts.content_type or "").lower() != declared:
         raise WrongTypeError(f"the object was uploaded as {facts.content_type}, {declared} was declared")
     if not sniff.agrees(declared, facts.head):
-        found = sniff.sniff(facts.head) or "something else"
-        raise WrongTypeError(f"the object's first bytes are {found}, {declared} was declared")
+        found = sniff.sniff(facts.head)
+        seen = f"those of {found}" if found else "of no known image type"
+        raise WrongTypeError(f"the object's first bytes are {seen}, but {declared} was declared")
 
 
 class Completer:

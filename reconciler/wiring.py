@@ -18,6 +18,7 @@ from reconciler.adapters.journal import FileJournal
 from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
 from reconciler.adapters.sql import SqlTable, make_engine
 from reconciler.applier import Applier
+from reconciler.binding import Bound, initialise
 from reconciler.disputes import Operator
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
@@ -28,6 +29,7 @@ from reconciler.uploads import UploadUseCases
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+    from reconciler.core.model import Binding
     from reconciler.core.timing import Timing
     from reconciler.ports import Clock, Journal, Objects, Signer
 
@@ -58,6 +60,23 @@ class Deployment:
     def prefix(self) -> str:
         """The prefix."""
         return self.settings.prefix
+
+    def initialise(self, *, rebind: bool = False) -> tuple[Binding, Bound]:
+        """Create or upgrade the table, and bind it to the bucket; see `binding.initialise`."""
+        self.table.create()
+        return initialise(self.objects, self.table, prefix=self.prefix, new_id=new_id, rebind=rebind)
+
+    def uploads(self) -> Uploads:
+        """Return what a backend imports."""
+        return Uploads(
+            objects=self.objects,
+            signer=self.signer,
+            table=self.table,
+            clock=self.clock,
+            timing=self.timing,
+            allowed=self.settings.allowed(),
+            prefix=self.prefix,
+        )
 
     def planner(self) -> Planner:
         """Return what makes plans."""
@@ -110,6 +129,7 @@ def deploy(
     *,
     client: S3Client | None = None,
     presign_client: S3Client | None = None,
+    objects: Objects | None = None,
     table: Engine | SqlTable | None = None,
     clock: Clock | None = None,
     journal: Journal | None = None,
@@ -118,7 +138,7 @@ def deploy(
     client = client or make_client(connections=max(10, settings.workers))
     return Deployment(
         settings=settings,
-        objects=S3Objects(client, settings.bucket),
+        objects=objects or S3Objects(client, settings.bucket),
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
         table=_table(settings, table),
         lifecycle=S3Lifecycle(client, settings.bucket),
@@ -156,22 +176,8 @@ class Uploads(UploadUseCases):
         Raises:
             SettingsError: a setting is missing or wrong.
         """
-        here = deploy(
-            settings or load_settings(),
-            client=client,
-            presign_client=presign_client,
-            table=table,
-            clock=clock,
-        )
-        return cls(
-            objects=here.objects,
-            signer=here.signer,
-            table=here.table,
-            clock=here.clock,
-            timing=here.timing,
-            allowed=here.settings.allowed(),
-            prefix=here.prefix,
-        )
+        given = settings or load_settings()
+        return deploy(given, client=client, presign_client=presign_client, table=table, clock=clock).uploads()
 
 
 def _presign_client(settings: Settings, client: S3Client) -> S3Client:

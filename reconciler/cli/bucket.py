@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
-from reconciler import binding
 from reconciler.adapters import documents
 from reconciler.cli import render
 from reconciler.cli.params import format_option
 from reconciler.core.documents import Rule, fill
 from reconciler.installer import LifecycleDiff, lifecycle_values
 from reconciler.settings import load_settings
-from reconciler.wiring import Deployment, new_id
+from reconciler.wiring import Deployment
 
 DRIFT = 3
 
@@ -30,8 +29,7 @@ def init(ctx: click.Context, *, rebind: bool) -> None:
     s3:ListBucket it answers 403 instead, and nothing could be decided.
     """
     here: Deployment = ctx.obj.here
-    here.table.create()
-    bound, what = binding.initialise(here.objects, here.table, prefix=here.prefix, new_id=new_id, rebind=rebind)
+    bound, what = here.initialise(rebind=rebind)
     render.say(f"{bound.bucket}/{bound.prefix} and the table are instance {bound.instance_id}: {what}")
 
 

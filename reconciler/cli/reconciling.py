@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 from rich.console import Console
 
 from reconciler.adapters.plan_file import read_plan, write_plan
@@ -17,12 +16,13 @@ from reconciler.core.decide import Untracked
 from reconciler.core.guards import Limits
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, RunReport
+from reconciler.logs import get_logger
 from reconciler.planner import PlanOptions, Progress
 from reconciler.wiring import Deployment
 
 TO_DO, REFUSED, PARTIAL = 3, 4, 5
 
-log = structlog.get_logger("reconciler")
+log = get_logger()
 
 
 @click.command()

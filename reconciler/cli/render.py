@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from reconciler.core.actions import Planned
+from reconciler.core.model import Tag
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.errors import ReconcilerError
@@ -169,4 +170,9 @@ def size(length: int) -> str:
 
 
 def _cells(action: Planned) -> tuple[Any, ...]:
-    return MARKS[action.kind], action.kind, action.reason, action.facts.tag, action.facts.size, action.key
+    return MARKS[action.kind], action.kind, action.reason, _tag(action), action.facts.size, action.key
+
+
+def _tag(action: Planned) -> str:
+    # Where no tag was needed none was read; "unknown" would sound like trouble.
+    return "" if action.facts.tag is Tag.UNKNOWN else action.facts.tag.value

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -138,29 +138,13 @@ def staged(server: Server, folder: Path, *, bucket: str) -> Iterator[Stage]:
     settings = Settings(bucket=bucket, table_url=url, journal=folder / "journal.jsonl")
     client, clock, http = make_client(), MovableClock(), urllib3.PoolManager(retries=False)
     client.create_bucket(Bucket=bucket)
-    deployment = replace(
-        deploy(settings, client=client, clock=clock),
-        objects=TravellingObjects(client, bucket, clock),
-    )
+    deployment = deploy(settings, client=client, objects=TravellingObjects(client, bucket, clock), clock=clock)
     engine = begin_immediate(create_engine(url))
     Base.metadata.create_all(engine)
     try:
-        yield Stage(server, client, clock, deployment, _library(deployment), engine, http, settings.journal)
+        yield Stage(server, client, clock, deployment, deployment.uploads(), engine, http, settings.journal)
     finally:
         http.clear()
         engine.dispose()
         deployment.table.engine.dispose()
         client.close()
-
-
-def _library(deployment: Deployment) -> Uploads:
-    """Return what the backend imports, over the very ports that the reconciler works on."""
-    return Uploads(
-        objects=deployment.objects,
-        signer=deployment.signer,
-        table=deployment.table,
-        clock=deployment.clock,
-        timing=deployment.timing,
-        allowed=deployment.settings.allowed(),
-        prefix=deployment.prefix,
-    )

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from reconciler.binding import initialise
 from reconciler.core.actions import Reason
 from reconciler.core.guards import Limits
 from reconciler.core.model import Tag
@@ -14,7 +13,6 @@ from reconciler.core.report import Fate
 from reconciler.demo.screen import size
 from reconciler.demo.script import Issued
 from reconciler.demo.show import Show
-from reconciler.wiring import new_id
 
 A_DAY = timedelta(hours=25)
 A_WEEK = timedelta(days=7)
@@ -27,9 +25,7 @@ def bind(show: Show) -> None:
         "Create the upload table beside the application's own, and bind it to the bucket by a small marker object, so "
         "that no run ever compares the wrong pair. (reconcile init)",
     )
-    here = show.stage.deployment
-    here.table.create()
-    bound, what = initialise(here.objects, here.table, prefix=here.prefix, new_id=new_id)
+    bound, what = show.stage.deployment.initialise()
     show.screen.line(f"{bound.bucket}/{bound.prefix} and the table: {what}")
     show.screen.line(f"instance {bound.instance_id}")
 

@@ -3,9 +3,28 @@
 Subclass a suite in your own tests and say how to make the adapter; pytest does the rest.
 """
 
+import sys
+
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.journal import ListJournal
 from reconciler.adapters.memory import MemoryLifecycle, MemoryObjects, MemorySigner, MemoryTable
 from reconciler.testing.travel import TravellingObjects
 
-__all__ = ["ListJournal", "MemoryLifecycle", "MemoryObjects", "MemorySigner", "MemoryTable", "MovableClock", "TravellingObjects"]
+# Under pytest the suites' asserts explain themselves, if it is told before they are imported; without it nothing is needed.
+if "pytest" in sys.modules:
+    sys.modules["pytest"].register_assert_rewrite("reconciler.testing.objects", "reconciler.testing.tables")
+
+from reconciler.testing.objects import ObjectStoreSuite
+from reconciler.testing.tables import TableSuite
+
+__all__ = [
+    "ListJournal",
+    "MemoryLifecycle",
+    "MemoryObjects",
+    "MemorySigner",
+    "MemoryTable",
+    "MovableClock",
+    "ObjectStoreSuite",
+    "TableSuite",
+    "TravellingObjects",
+]
