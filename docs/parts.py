@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import click
+
 from reconciler.cli.main import main
 from reconciler.core.decide import TABLE
 from reconciler.settings import Settings, parse_duration

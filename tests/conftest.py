@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import Stage, memory_stage, s3_stage
+
 from reconciler.adapters.s3 import make_client
 from reconciler.demo import servers
-from support import Stage, memory_stage, s3_stage
 
 
 @pytest.fixture(autouse=True)

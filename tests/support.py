@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.journal import ListJournal
 from reconciler.adapters.memory import MemoryObjects, MemorySigner, MemoryTable

@@ -1,7 +1,8 @@
 """The loop: presign, upload, complete or walk away, sweep, plan."""
 
-from reconciler.core.model import Status, Tag
 from support import Stage
+
+from reconciler.core.model import Status, Tag
 
 
 def test_the_loop_keeps_what_was_completed_and_deletes_what_was_not(stage: Stage) -> None:

@@ -1,0 +1,141 @@
+"""Completing while a sweep runs, on a real S3 server and SQLite: whoever is first, nobody loses a photo."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from cli_support import shared_client
+from sqlalchemy import update
+from support import JPEG, OWNER, Stage, s3_stage
+
+from reconciler.adapters.sql import metadata_for
+from reconciler.core.model import Status, Tag
+from reconciler.core.report import Fate
+from reconciler.demo.servers import Server
+from reconciler.errors import NotUploadedError, ObjectNotFoundError, UploadExpiredError
+
+pytestmark = pytest.mark.server
+
+COUNT = 20
+SECONDS = 1.5  # over which the deadlines are spread, and the completions
+
+
+@pytest.fixture
+def stage(seaweedfs: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+    for name, value in seaweedfs.environment().items():
+        monkeypatch.setenv(name, value)
+    client = shared_client(connections=16)
+    bucket = f"photos-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=bucket)
+    return s3_stage(client, bucket, tmp_path)
+
+
+def body_of(number: int) -> bytes:
+    """Bytes of one size that differ in every upload."""
+    return JPEG + number.to_bytes(2, "big")
+
+
+def fall_due(stage: Stage, key: str, moment: datetime) -> None:
+    table = metadata_for().tables["upload_status"]
+    with stage.table.engine.begin() as connection:
+        connection.execute(update(table).where(table.c.key == key).values(due_at=moment))
+
+
+def complete(stage: Stage, key: str) -> bool:
+    """Complete as the form would; whether the user was told that it worked."""
+    try:
+        stage.uploads.complete(key, owner=OWNER)
+    except (UploadExpiredError, NotUploadedError):
+        return False
+    return True
+
+
+def sweeps(stage: Stage, over: Event) -> Iterator[Any]:
+    """Sweep again and again, and once more when all is over."""
+    while not over.is_set():
+        yield stage.sweep()
+    yield stage.sweep()
+
+
+def body(stage: Stage, key: str) -> bytes | None:
+    try:
+        return stage.objects.peek(key, length=1 << 20).head
+    except ObjectNotFoundError:
+        return None
+
+
+def test_completing_beside_a_sweep_loses_nothing(stage: Stage) -> None:
+    """Each upload ends completed with its bytes, or deleted without an object; and the user was told which."""
+    draw = random.Random(7)  # noqa: S311  no secret
+    keys = [stage.upload(body=body_of(number)) for number in range(COUNT)]
+    now = datetime.now(UTC)
+    for key in keys:
+        fall_due(stage, key, now + timedelta(seconds=draw.uniform(0, SECONDS)))
+    waits = {key: draw.uniform(0, SECONDS) for key in keys}
+    over = Event()
+
+    def submit(key: str) -> bool:
+        Event().wait(waits[key])
+        return complete(stage, key)
+
+    with ThreadPoolExecutor(COUNT + 1) as pool:
+        sweeping = pool.submit(lambda: list(sweeps(stage, over)))
+        told = dict(zip(keys, pool.map(submit, keys), strict=True))
+        Event().wait(max(0.0, (now + timedelta(seconds=SECONDS) - datetime.now(UTC)).total_seconds()))
+        over.set()
+        reports = sweeping.result()
+
+    ends = {key: (stage.row(key).status, body(stage, key)) for key in keys}
+    wanted = {
+        key: (Status.COMPLETED, body_of(number)) if told[key] else (Status.DELETED, None) for number, key in enumerate(keys)
+    }
+    assert ends == wanted
+    assert {stage.tag(key) for key in keys if told[key]} <= {Tag.COMPLETED}
+    assert not any(report.of(Fate.FAILED) or report.of(Fate.REPORTED) for report in reports)
+    assert 0 < sum(told.values()) < COUNT, "no race took place: draw other moments"
+    assert stage.plan().actions == ()
+
+
+def test_completing_what_is_due_already_is_refused(stage: Stage) -> None:
+    """Past the deadline nobody can complete, sweep or no sweep: all twenty end deleted, and everybody was told."""
+    keys = [stage.upload(body=body_of(number)) for number in range(COUNT)]
+    for key in keys:
+        fall_due(stage, key, datetime.now(UTC) - timedelta(seconds=1))
+    with ThreadPoolExecutor(COUNT + 1) as pool:
+        sweeping = pool.submit(stage.sweep)
+        told = list(pool.map(lambda key: complete(stage, key), keys))
+        sweeping.result()
+    stage.sweep()
+    assert not any(told)
+    assert {stage.row(key).status for key in keys} == {Status.DELETED}
+    assert stage.keys() == set()
+
+
+def test_completing_ten_times_at_once_completes_once(stage: Stage) -> None:
+    """The same upload completed by ten requests at once is completed once, and stays."""
+    key = stage.upload()
+    with ThreadPoolExecutor(10) as pool:
+        told = list(pool.map(lambda _: complete(stage, key), range(10)))
+    assert all(told)
+    stage.sweep()
+    assert (stage.row(key).status, stage.tag(key), body(stage, key)) == (Status.COMPLETED, Tag.COMPLETED, JPEG)
+
+
+def test_releasing_beside_a_sweep_deletes_once(stage: Stage) -> None:
+    """Uploads released while sweeps run are each deleted once, after their grace, and never before."""
+    keys = [stage.completed(body=body_of(number)) for number in range(8)]
+    over = Event()
+    with ThreadPoolExecutor(9) as pool:
+        sweeping = pool.submit(lambda: list(sweeps(stage, over)))
+        list(pool.map(lambda key: stage.uploads.release(key, owner=OWNER), keys))
+        over.set()
+        assert not any(report.deleted for report in sweeping.result())
+    stage.advance(days=8)
+    assert len(stage.sweep().deleted) == len(keys)
+    assert stage.keys() == set()
