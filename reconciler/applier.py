@@ -4,7 +4,7 @@ Before it writes it reads again: the guards' world, each row, each object. What 
 forced. One key's failure is that key's alone. Harmless work comes first, deletions after it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
@@ -27,12 +27,12 @@ from reconciler.core.actions import (
 )
 from reconciler.core.guards import Limits, refusals
 from reconciler.core.keys import is_system
-from reconciler.core.model import ObjectEntry, Status, Tag, Upload, tag_of, with_status
+from reconciler.core.model import UNTRACKED_OWNER, ObjectEntry, Status, Tag, Upload, tag_of, with_status
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.core.timing import Timing
 from reconciler.deleting import MOVED, Deleter
-from reconciler.errors import BindingError, JournalError, ObjectNotFoundError, ReconcilerError, RefusedError
+from reconciler.errors import BindingError, JournalError, ObjectNotFoundError, ReconcilerError, RefusedError, TableError
 from reconciler.logs import get_logger
 from reconciler.ports import Clock, Journal, Objects, Signer, Table
 from reconciler.reading import world
@@ -41,7 +41,6 @@ from reconciler.settling import settle
 log = get_logger()
 
 BATCH = 1000  # what DeleteObjects takes at once, API reference
-UNTRACKED_OWNER = "reconcile:untracked"
 
 ORDER = (
     RecordStored,
@@ -76,7 +75,7 @@ class Applier:
         outside = [action.key for action in plan.writing if not self._is_ours(action.key)]
         if outside:
             return [BindingError(f"the plan names keys outside {self.prefix!r}, such as {outside[0]!r}", hint="plan again")]
-        if not plan.deletions:
+        if not plan.writing:
             return []
         here = world(self.objects, self.table, self.clock, prefix=self.prefix)
         return refusals(plan, world=here, limits=limits, plan_life=self.timing.plan_life)
@@ -101,8 +100,15 @@ class Applier:
             )
             on_outcome(outcome)
         report = RunReport(plan=plan, started_at=started_at, ended_at=self.clock.now(), outcomes=tuple(outcomes))
-        self.table.record_run(report.as_run())
+        self._record(report)
         return report
+
+    def _record(self, report: RunReport) -> None:
+        """Keep the run; what it did must be told even where that cannot be written down."""
+        try:
+            self.table.record_run(report.as_run())
+        except TableError as error:
+            log.warning("run_not_recorded", run=report.plan.id, error=error.message)
 
     def _is_ours(self, key: str) -> bool:
         return key.startswith(self.prefix) and not is_system(key, prefix=self.prefix)
@@ -195,19 +201,28 @@ class Applier:
 
     def _mend(self, action: Settle | Confirm | MarkChanged, row: Upload) -> Outcome:
         """Tag the object by what it is now: the completed one, or another."""
-        facts = self.objects.head(row.key)
+        facts, tags = self.objects.head(row.key), self.objects.tags(row.key)
         if facts.etag == row.etag:
-            told = settle(self.objects, self.table, self.clock, key=row.key, version_id=facts.version_id)
-            return _done(action) if told else _moved_on(action)
-        tags = self.objects.tags(row.key)
+            return self._settle(action, row, tags, facts.version_id)
         if tag_of(tags) is not Tag.CHANGED:
             self.objects.put_tags(row.key, with_status(tags, Tag.CHANGED), version_id=facts.version_id)
         return Outcome(action, Fate.REPORTED, "changed: the object is not the one that was completed")
 
+    def _settle(
+        self, action: Settle | Confirm | MarkChanged, row: Upload, tags: Mapping[str, str], version_id: str | None
+    ) -> Outcome:
+        settled_since = row.settled_at is not None and row.settled_at >= action.facts.seen_at
+        if settled_since and tag_of(tags) is Tag.COMPLETED:
+            return _moved_on(action)
+        told = settle(self.objects, self.table, self.clock, key=row.key, tags=tags, version_id=version_id)
+        return _done(action) if told else _moved_on(action)
+
     def _quarantine(self, action: Quarantine) -> Outcome:
+        tags = self.objects.tags(action.key)
+        if tag_of(tags) is Tag.COMPLETED:
+            return Outcome(action, Fate.REPORTED, "disputed: it has been tagged completed since the plan was made")
         if not self.table.insert(self._track(action, Status.QUARANTINED, self.timing.release_grace)):
             return Outcome(action, Fate.SKIPPED, "it has a row now")
-        tags = self.objects.tags(action.key)
         self.objects.put_tags(action.key, with_status(tags, Tag.QUARANTINED))
         return _done(action)
 

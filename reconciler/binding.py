@@ -47,8 +47,8 @@ def initialise(
     was lost: both get a new instance id.
     """
     key = marker_key(prefix)
-    marker, _ = objects.marker(key)
     probe(objects, prefix=prefix, unique=new_id())
+    marker, _ = objects.marker(key)
     mine = table.binding()
     if rebind or mine is None:
         if marker is not None and not rebind:

@@ -20,14 +20,15 @@ from reconciler.core.actions import (
     Forget,
     Tombstone,
 )
-from reconciler.core.model import Status, Tag, Upload
+from reconciler.core.model import Tag, Upload
 from reconciler.core.report import Fate, Outcome
 from reconciler.core.timing import Timing
-from reconciler.errors import StoreError
+from reconciler.errors import JournalError, StoreError
 from reconciler.ports import Clock, Journal, Objects, Table, Target
-from reconciler.reading import find, vote
+from reconciler.reading import vote
 
 MOVED = "the row has moved on since the plan was made"
+PRECONDITION_FAILED = "PreconditionFailed"  # S3's code where an object no longer has the etag it must have
 
 D = TypeVar("D", bound=Deletion)
 
@@ -68,7 +69,7 @@ class Deleter:
             actions = list(group)
             claimed = self._table.move(_keys(actions), rows.claim(reason, now=self._clock.now()))
             yield from (_done_or_moved(action, done=False) for action in actions if action.key not in claimed)
-            yield from self._destroy([action for action in actions if action.key in claimed], rows.bury)
+            yield from self._destroy([action for action in actions if action.key in claimed])
 
     def untracked(self, batch: Sequence[DeleteUntracked]) -> Iterator[Outcome]:
         """Claim objects without a row by inserting one each, and delete them while they are what was seen."""
@@ -79,38 +80,39 @@ class Deleter:
                 claimed.append(action)
             else:
                 yield Outcome(action, Fate.SKIPPED, "it has a row now")
-        yield from self._destroy(claimed, rows.bury)
+        yield from self._destroy(claimed)
 
     def finish(self, batch: Sequence[FinishDeletion]) -> Iterator[Outcome]:
         """Delete the objects of rows claimed or released before, whose grace is over."""
         found = self._table.get_many(_keys(batch))
         over = rows.unfinished(self._clock.now())
-        ready = [action for action in batch if action.key in found and over.holds(found[action.key])]
-        yield from (_done_or_moved(action, done=False) for action in batch if action not in ready)
-        yield from self._destroy(ready, rows.bury)
+        ready = []
+        for action in batch:
+            row = found.get(action.key)
+            if row is None or not over.holds(row):
+                yield Outcome(action, Fate.SKIPPED, MOVED)
+            elif rows.untracked().holds(row) and vote(self._objects, action.key) is Tag.COMPLETED:
+                yield self._let_go(action, Fate.REPORTED, "disputed: it has been tagged completed since it was claimed")
+            else:
+                ready.append(action)
+        yield from self._destroy(ready)
 
     def late(self, batch: Sequence[DeleteLateArrival]) -> Iterator[Outcome]:
-        """Delete objects that came after their row was deleted, and begin the tombstone's life anew."""
+        """Claim tombstones whose object came after all, and delete it; the tombstone's life begins anew."""
         voted = yield from self._vote_again(batch)
-        found = self._table.get_many(_keys(voted))
-        ready = [action for action in voted if action.key in found and found[action.key].status is Status.DELETED]
-        yield from (_done_or_moved(action, done=False) for action in voted if action not in ready)
-        yield from self._destroy(ready, rows.bury_again)
+        claimed = []
+        for action in voted:
+            move = rows.claim_late(seen_at=action.facts.seen_at, now=self._clock.now())
+            if self._table.move([action.key], move):
+                claimed.append(action)
+            else:
+                yield Outcome(action, Fate.SKIPPED, MOVED)
+        yield from self._destroy(claimed)
 
     def forget(self, batch: Sequence[Forget]) -> Iterator[Outcome]:
-        """Delete once more at the keys of outlived tombstones, then remove the rows."""
-        keys = _keys(batch)
-        if self._objects.versioned():
-            # A delete where nothing is would stack one more delete marker.
-            keys = [key for key in keys if find(self._objects, key) is not None]
-        errors = self._objects.delete([Target(key) for key in keys]) if keys else {}
-        gone = [action.key for action in batch if action.key not in errors]
-        forgotten = self._table.forget(gone, rows.outlived(self._clock.now(), self._timing))
-        for action in batch:
-            if action.key in errors:
-                yield Outcome(action, Fate.FAILED, errors[action.key])
-            else:
-                yield _done_or_moved(action, done=action.key in forgotten)
+        """Remove the rows of outlived tombstones; the planner has made sure that nothing lies at their keys."""
+        forgotten = self._table.forget(_keys(batch), rows.outlived(self._clock.now(), self._timing))
+        yield from (_done_or_moved(action, done=action.key in forgotten) for action in batch)
 
     def _vote_again(self, batch: Sequence[D]) -> Generator[Outcome, None, list[D]]:
         """Return the actions whose tag still allows a deletion, reading those that were read too long ago."""
@@ -130,29 +132,43 @@ class Deleter:
                 allowed.append(action)
         return allowed
 
-    def _destroy(self, batch: Sequence[Deletion], bury: Callable[..., rows.Move]) -> Iterator[Outcome]:
+    def _destroy(self, batch: Sequence[Deletion]) -> Iterator[Outcome]:
+        """Delete the objects of claimed rows, and bury those that S3 has confirmed as gone."""
         if not batch:
             return
-        keys = _keys(batch)
-        found = self._table.get_many(keys)
+        found = self._table.get_many(_keys(batch))
         self._journal.write([self._intent(action, found.get(action.key)) for action in batch])
-        errors = self._delete(batch)
-        self._journal.write([self._outcome(key, errors.get(key)) for key in keys])
-        self._table.move([key for key in keys if key not in errors], bury(now=self._clock.now()))
+        errors = self._delete([_target(action.key, found.get(action.key)) for action in batch])
+        self._table.move([action.key for action in batch if action.key not in errors], rows.bury(now=self._clock.now()))
+        yield from self._tell(batch, found, errors)
+
+    def _tell(self, batch: Sequence[Deletion], found: Mapping[str, Upload], errors: Mapping[str, str]) -> Iterator[Outcome]:
+        """Journal what became of each deletion, and report it."""
+        unwritten = ""
+        try:
+            self._journal.write([self._outcome(action.key, errors.get(action.key)) for action in batch])
+        except JournalError as error:
+            unwritten = f"deleted, but {error.message}"
         for action in batch:
             sized = _with_size(action, found.get(action.key))
-            if action.key in errors:
-                yield Outcome(sized, Fate.FAILED, errors[action.key])
-            else:
+            error_text = errors.get(action.key, unwritten)
+            if not error_text:
                 yield Outcome(sized, Fate.DONE)
+            elif error_text.startswith(PRECONDITION_FAILED):
+                yield self._let_go(sized, Fate.SKIPPED, "it has been replaced since the plan was made")
+            else:
+                yield Outcome(sized, Fate.FAILED, error_text)
 
-    def _delete(self, batch: Sequence[Deletion]) -> Mapping[str, str]:
-        # A tracked key is ours whatever lies there; an untracked object only while it is the one that was seen.
-        targets = [Target(action.key, action.facts.etag if isinstance(action, DeleteUntracked) else None) for action in batch]
+    def _let_go(self, action: Deletion, fate: Fate, detail: str) -> Outcome:
+        """Give an untracked object up again: it is not the one that was claimed, or no garbage after all."""
+        self._table.forget([action.key], rows.untracked())
+        return Outcome(action, fate, detail)
+
+    def _delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
         try:
             return self._objects.delete(targets)
         except StoreError as error:
-            return {action.key: error.message for action in batch}
+            return {target.key: error.message for target in targets}
 
     def _intent(self, action: Deletion, row: Upload | None) -> dict[str, Any]:
         facts = action.facts
@@ -194,3 +210,8 @@ def _with_size(action: Deletion, row: Upload | None) -> Deletion:
     if action.facts.size is not None or row is None:
         return action
     return replace(action, facts=replace(action.facts, size=row.known_size))
+
+
+def _target(key: str, row: Upload | None) -> Target:
+    # A tracked key is ours whatever lies there; an untracked object only while it is the one that was claimed.
+    return Target(key, row.etag if row and rows.untracked().holds(row) else None)

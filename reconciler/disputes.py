@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.core import rows
 from reconciler.core.actions import Reason
 from reconciler.core.keys import parse_reference
-from reconciler.core.model import ObjectFacts, Status, Tag, Upload
+from reconciler.core.model import UNTRACKED_OWNER, ObjectFacts, Status, Tag, Upload
 from reconciler.core.requests import check_owner
 from reconciler.core.timing import Timing
 from reconciler.errors import NothingToSettleError, NotUploadedError, RetryTransactionError
@@ -34,36 +34,39 @@ class Operator:
         key = self._key(reference)
         row = self.table.get(key)
         facts = self._there(key)
-        now = self.clock.now()
-        if row is None:
-            self._insert(key, facts, owner=owner, status=Status.COMPLETED)
-        elif row.status is not Status.PENDING or not self._was_completed(row):
+        if row is not None and not self._is_disputed(row):
             raise NothingToSettleError(
                 f"{key} is {row.status} and not disputed",
                 hint="adopt takes an object that is tagged completed, one that is held back, or one without a row",
             )
-        elif not self.table.move([key], rows.adopt(facts, now=now)):
+        whose = owner or (row.owner if row and row.owner != UNTRACKED_OWNER else None)
+        if whose is None:
+            raise NothingToSettleError(f"nobody knows whose {key} is", hint="say whose it is with --owner")
+        if row is None:
+            self._insert(key, facts, owner=whose, status=Status.COMPLETED)
+        elif not self.table.move([key], rows.adopt(facts, owner=check_owner(whose), now=self.clock.now())):
             raise RetryTransactionError("the row moved while it was being adopted", hint="look again: `reconcile show KEY`")
         settle(self.objects, self.table, self.clock, key=key, version_id=facts.version_id)
         return self._row(key)
 
     def release(self, reference: str) -> Upload:
-        """Let an object go after the release grace: a completed one, or a disputed one as due."""
+        """Let an object go after the release grace: a completed one, or a disputed one in favour of the table."""
         key = self._key(reference)
         row = self.table.get(key)
-        now = self.clock.now()
-        due_at = now + self.timing.release_grace
+        due_at = self.clock.now() + self.timing.release_grace
         if row is None:
             self._release_untracked(key, due_at)
-            return self._row(key)
-        completed = rows.release(owner=None, due_at=due_at)
-        disputed = rows.release_disputed(due_at=due_at, now=now)
-        if not (self.table.move([key], completed) or self.table.move([key], disputed)):
+        elif not self._release(row, due_at):
             raise NothingToSettleError(
                 f"{key} is {row.status}; only a completed or a disputed upload can be released",
                 hint="a pending upload is swept after its deadline by itself",
             )
         return self._row(key)
+
+    def _release(self, row: Upload, due_at: datetime) -> bool:
+        if row.status is Status.COMPLETED:
+            return bool(self.table.move([row.key], rows.release(owner=None, due_at=due_at)))
+        return self._is_disputed(row) and bool(self.table.move([row.key], rows.release_disputed(due_at=due_at)))
 
     def accept(self, reference: str) -> Upload:
         """Take the object that replaced a completed one for the completed one."""
@@ -81,7 +84,10 @@ class Operator:
         bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
         return parse_reference(reference, bucket=self.objects.bucket, prefix=self.prefix)
 
-    def _was_completed(self, row: Upload) -> bool:
+    def _is_disputed(self, row: Upload) -> bool:
+        """Say whether the object's tag remembers more than the row: a completion, or one that was under way."""
+        if row.status not in rows.DISPUTABLE:
+            return False
         tag = vote(self.objects, row.key)
         return tag is Tag.COMPLETED or (tag is Tag.COMPLETING and row.reason == Reason.HELD_BACK.value)
 
@@ -103,27 +109,25 @@ class Operator:
                 f"{key} has no row and is not disputed",
                 hint="`reconcile apply --untracked delete` deletes such objects",
             )
-        self._insert(key, self._there(key), owner=None, status=Status.DELETING, due_at=due_at)
+        self._insert(key, self._there(key), owner=UNTRACKED_OWNER, status=Status.DELETING, due_at=due_at)
 
     def _insert(
         self,
         key: str,
         facts: ObjectFacts,
         *,
-        owner: str | None,
+        owner: str,
         status: Status,
         due_at: datetime | None = None,
     ) -> None:
         now = self.clock.now()
         completed = status is Status.COMPLETED
-        if completed and owner is None:
-            raise NothingToSettleError(f"{key} has no row", hint="say whose it is with --owner")
         row = Upload(
             key=key,
             bucket=self.objects.bucket,
             object_url=self.signer.object_url(key),
             status=status,
-            owner=check_owner(owner or "reconcile:untracked"),
+            owner=check_owner(owner),
             declared_type=facts.content_type,
             created_at=now,
             expires_at=now,

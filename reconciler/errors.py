@@ -28,6 +28,7 @@ ReconcilerError                     1
 │   ├── ObjectNotFoundError         S3 said NoSuchKey or 404, and nothing else counts as absent
 │   ├── BucketNotFoundError
 │   ├── AccessDeniedError           a 403 is never "not there"
+│   │   └── CredentialsError        S3 does not accept who is asking
 │   ├── StoreUnavailableError       unreachable, timed out, or a 5xx: unknown is not absent
 │   ├── SigningError                the URL is not signed as it must be
 │   ├── UnorderedListingError       the listing is not in key order, so it cannot be merged
@@ -192,6 +193,12 @@ class AccessDeniedError(StoreError):
     default_hint = "grant the action to this role; `reconcile policy` prints the documents"
 
 
+class CredentialsError(AccessDeniedError):
+    """S3 does not accept these credentials."""
+
+    default_hint = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, and this machine's clock"
+
+
 class StoreUnavailableError(StoreError):
     """S3 could not be reached or failed; what became of the request is unknown."""
 
@@ -229,7 +236,7 @@ class TableVersionError(TableError):
 class TableBusyError(TableError):
     """The upload table is locked by another writer."""
 
-    default_hint = "on SQLite, presign before you begin your own transaction; otherwise try again"
+    default_hint = "try again in a moment; who presigns on SQLite does it before beginning a transaction of his own"
 
 
 class TableUnavailableError(TableError):

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 from reconciler.core import rows
-from reconciler.core.actions import Action, Facts, LookAtTag, Planned, Reason, Report, Tombstone
+from reconciler.core.actions import Action, Facts, Forget, LookAtTag, Planned, Reason, Report, Settle, Tombstone
 from reconciler.core.decide import Untracked, decide
 from reconciler.core.keys import day_start, is_system, marker_key
 from reconciler.core.model import ObjectEntry, Tag, Upload
@@ -79,7 +79,7 @@ class Planner:
     def sweep(self, options: PlanOptions | None = None, *, progress: Progress | None = None) -> Plan:
         """Plan from the table alone: what is due, unfinished, unsettled, unconfirmed, or outlived.
 
-        Costs one tag request per due row, and nothing for the others.
+        Costs one tag request per due row and per outlived tombstone, and a HEAD per unsettled row.
         """
         tally = _Tally(progress)
         return self._plan(Finder.SWEEP, self._rows_to_sweep(tally), options or PlanOptions(), tally, Where())
@@ -157,7 +157,8 @@ class Planner:
         if _needs_proof(action, suspect):
             # A listing is no snapshot: only a 404 of its own makes an object missing.
             facts = find(self._objects, action.key)
-            return self._resolve(suspect._replace(entry=facts.entry) if facts else suspect._replace(tag=Tag.NONE), options)
+            seen = suspect._replace(entry=facts.entry) if facts else suspect._replace(entry=None, tag=Tag.NONE)
+            return self._resolve(seen, options)
         return action
 
     def _decide(self, suspect: Suspect, options: PlanOptions) -> Action:
@@ -190,7 +191,8 @@ class Planner:
     def _rows_to_sweep(self, tally: "_Tally") -> Iterator[Suspect]:
         """Hand over the rows that may need something, with their object as the row remembers it.
 
-        A due row's tag is read where the decision asks for it: that is the second vote, and tells whether there is an object.
+        The tag of a due row or an outlived tombstone is read where the decision asks for it: that is the second vote, and
+        tells whether there is an object at all.
         """
         now = self._clock.now()
         for row in self._every(rows.due(now), "due_at"):
@@ -202,7 +204,7 @@ class Planner:
         for row in self._every(rows.unconfirmed(now, self._timing), "settled_at"):
             yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.outlived(now, self._timing), "deleted_at"):
-            yield tally.row(Suspect(row, None))
+            yield tally.row(Suspect(row, _as_recorded(row)))
 
     def _every(self, where: Where, order: str) -> Iterator[Upload]:
         last: Upload | None = None
@@ -284,8 +286,10 @@ def _as_recorded(row: Upload) -> ObjectEntry:
 
 
 def _needs_proof(action: Action, suspect: Suspect) -> bool:
-    """Say whether the decision rests on an object being absent that nobody has asked S3 for by name."""
-    rests_on_absence = isinstance(action, Tombstone) or action.reason is Reason.MISSING
+    """Say whether the decision rests on what nobody has asked S3 for by name: an absence, or an object as a row recalls it."""
+    if isinstance(action, Settle):
+        return suspect.entry is not None and suspect.entry.last_modified is None
+    rests_on_absence = isinstance(action, Tombstone | Forget) or action.reason is Reason.MISSING
     return rests_on_absence and suspect.tag is Tag.UNKNOWN
 
 

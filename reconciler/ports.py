@@ -66,10 +66,6 @@ class ObjectReader(Protocol):
         """Return the binding the marker object holds (None where there is none), and S3's own time."""
         ...
 
-    def versioned(self) -> bool:
-        """Say whether the bucket keeps (or has ever kept) versions."""
-        ...
-
 
 class ObjectWriter(Protocol):
     """What may be done to the bucket's objects. Only exact keys, never a prefix."""
@@ -81,7 +77,7 @@ class ObjectWriter(Protocol):
     def delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
         """Delete the objects and return an error text for each key that was *not* confirmed as gone.
 
-        An absent key counts as gone. Idempotent. Nothing is raised for one key's failure.
+        An absent key counts as gone. Idempotent. A request that fails as a whole may raise, or name every key.
         """
         ...
 
@@ -151,7 +147,10 @@ class TableReader(Protocol):
         ...
 
     def select(self, where: Where, *, order: str = "key", after: Upload | None = None, limit: int) -> list[Upload]:
-        """Return a page of rows in the order of a column and then the key, beginning behind `after`."""
+        """Return a page of rows in the order of a column and then the key, beginning behind `after`.
+
+        The column must hold a value in every row that `where` selects.
+        """
         ...
 
     def between(self, after: str, upto: str | None, *, limit: int) -> list[Upload]:
@@ -183,7 +182,7 @@ class TableWriter(Protocol):
         ...
 
     def bind(self, binding: Binding) -> None:
-        """Write what this table is bound to, once; `rebind` is bind after the operator's word."""
+        """Write what this table is bound to, in place of what it was bound to before."""
         ...
 
     def record_run(self, run: Run) -> None:

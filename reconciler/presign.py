@@ -22,6 +22,7 @@ from reconciler.core.timing import Timing
 from reconciler.errors import (
     SigningError,
     SizeNotAllowedError,
+    TableError,
     UnknownUploadError,
 )
 from reconciler.ports import Clock, SignedRequest, Signer, Table
@@ -201,13 +202,17 @@ class Presigner:
 
     def _insert(self, row: Upload) -> None:
         if row.replaces is None:
-            self._table.insert(row)
+            self._insert_once(row, None)
             return
         old = self._table.get(row.replaces)
         if old is None or old.owner != row.owner:
             raise UnknownUploadError
         move = rows.supersede(owner=row.owner, due_at=self._timing.last_arrival(old))
-        self._table.insert(row, also=(old.key, move))
+        self._insert_once(row, (old.key, move))
+
+    def _insert_once(self, row: Upload, also: tuple[str, rows.Move] | None) -> None:
+        if not self._table.insert(row, also=also):
+            raise TableError(f"the fresh key {row.key} is taken", hint="presign again; keys are random, this should never happen")
 
 
 def _ticket(request: SignedRequest, row: Upload) -> PresignedUpload:

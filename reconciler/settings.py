@@ -5,6 +5,7 @@ profile and endpoint are botocore's own (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_U
 """
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -25,6 +27,7 @@ from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
 from reconciler.errors import SettingsError
 
+IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
 TOML = Path("reconciler.toml")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(?:\d+[smhdw])+")
@@ -52,6 +55,13 @@ def _at_least_a_minute(value: timedelta) -> timedelta:
     return value
 
 
+def _parse_size(value: Any) -> Any:
+    if not re.fullmatch(r"\d+(\.\d+)?\s*([kmgt]?i?b?)", str(value).strip().lower()):
+        raise ValueError("not a size such as 500000, 500KB or 20MiB")
+    return value
+
+
+Size = Annotated[ByteSize, BeforeValidator(_parse_size)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Span = Annotated[Duration, AfterValidator(_at_least_a_minute)]
 
@@ -75,9 +85,9 @@ class Settings(BaseSettings):
     """The endpoint browsers reach, where it is not the one the backend uses."""
     accelerate: bool = False
     """Sign for the S3 Transfer Acceleration endpoint."""
-    content_types: frozenset[str] = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
+    content_types: Annotated[frozenset[str], NoDecode] = IMAGES
     """The media types that may be uploaded."""
-    max_size: ByteSize = ByteSize(20 * 1024**2)
+    max_size: Size = ByteSize(20 * 1024**2)
     """The largest upload, in bytes or such as 20MiB."""
     url_life: Span = Timing().url_life
     """How long a presigned URL can start an upload: at most 1h."""
@@ -123,12 +133,13 @@ class Settings(BaseSettings):
             raise ValueError("must be 1 byte to 5GiB: larger objects need multipart")
         return value
 
-    @field_validator("content_types", mode="after")
+    @field_validator("content_types", mode="before")
     @classmethod
-    def _media_types(cls, value: frozenset[str]) -> frozenset[str]:
-        kinds = frozenset(kind.strip().lower() for kind in value)
+    def _media_types(cls, value: Any) -> frozenset[str]:
+        listed = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+        kinds = frozenset(str(kind).strip().lower() for kind in listed) if isinstance(listed, Iterable) else frozenset()
         if not kinds or not all(re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) for kind in kinds):
-            raise ValueError('must be media types such as ["image/jpeg", "image/png"]')
+            raise ValueError("must be media types such as image/jpeg,image/png")
         return kinds
 
     @classmethod
@@ -141,7 +152,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings' signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then `.env`, then reconciler.toml."""
-        toml = TomlConfigSettingsSource(settings_cls, TOML)
+        toml = _toml(settings_cls)
         unknown = set(toml.toml_data) - set(cls.model_fields)
         if unknown:
             raise SettingsError(
@@ -171,6 +182,13 @@ class Settings(BaseSettings):
     def limits(self, max_delete: int | None = None) -> Limits:
         """Return how much one run may delete."""
         return Limits(max_delete=max_delete)
+
+
+def _toml(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    try:
+        return TomlConfigSettingsSource(settings_cls, TOML)
+    except (ValueError, OSError) as error:  # tomllib.TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise SettingsError(f"{TOML} cannot be read: {error}", hint='it holds lines such as bucket = "my-bucket"') from error
 
 
 def load_settings(**given: Any) -> Settings:

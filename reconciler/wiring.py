@@ -16,11 +16,10 @@ from reconciler.adapters import documents
 from reconciler.adapters.clocks import SystemClock
 from reconciler.adapters.journal import FileJournal
 from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
-from reconciler.adapters.sql import SqlTable, make_engine
+from reconciler.adapters.sql import SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
 from reconciler.disputes import Operator
-from reconciler.errors import SettingsError
 from reconciler.installer import Installer
 from reconciler.planner import Planner
 from reconciler.settings import Settings, load_settings
@@ -190,7 +189,7 @@ def _table(settings: Settings, given: Any) -> SqlTable:
     if isinstance(given, SqlTable):
         return given
     if isinstance(given, Engine):
-        if given.dialect.name == "sqlite" and given.url.database in (None, "", ":memory:"):
-            raise SettingsError("a SQLite database in memory cannot be shared", hint="use a file")
+        if given.dialect.name == "sqlite":
+            check_file(given.url)
         return SqlTable(given, schema=settings.table_schema)
     return SqlTable(make_engine(settings.table_url), schema=settings.table_schema)

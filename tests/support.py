@@ -147,10 +147,10 @@ def send(ticket: PresignedUpload, body: bytes, headers: Mapping[str, str] | None
     return HTTP.request(ticket.method, ticket.url, body=body, headers=sent).status
 
 
-def memory_stage(*, timing: Timing | None = None, versioned: bool = False) -> Stage:
+def memory_stage(*, timing: Timing | None = None) -> Stage:
     """Everything in memory; the clock stands still until it is moved."""
     clock = MovableClock(START)
-    objects = MemoryObjects("photos", clock, versioned=versioned)
+    objects = MemoryObjects("photos", clock)
 
     def browser(ticket: PresignedUpload, body: bytes) -> int:
         if ticket.key in {entry.key for page in objects.pages(PREFIX) for entry in page}:
@@ -158,7 +158,7 @@ def memory_stage(*, timing: Timing | None = None, versioned: bool = False) -> St
         objects.put(ticket.key, body, content_type=ticket.headers["Content-Type"], tags={"status": "pending"})
         return 200
 
-    stage = Stage(objects, MemorySigner(), MemoryTable(), clock, browser, timing=timing or Timing())
+    stage = Stage(objects, MemorySigner("photos"), MemoryTable(), clock, browser, timing=timing or Timing())
     return stage.bind()
 
 

@@ -43,11 +43,10 @@ class _Object:
 class MemoryObjects:
     """A bucket in memory. `put` stands for what a browser or anybody else does to it."""
 
-    def __init__(self, bucket: str, clock: Clock, *, versioned: bool = False) -> None:
+    def __init__(self, bucket: str, clock: Clock) -> None:
         self._bucket = bucket
         self._clock = clock
         self._objects: dict[str, _Object] = {}
-        self._is_versioned = versioned
         self._markers: dict[str, Binding] = {}
         self.exists = True
 
@@ -114,10 +113,6 @@ class MemoryObjects:
             self._markers[key] = binding
             self.put(key, binding.instance_id.encode(), tags={"status": "system"})
 
-    def versioned(self) -> bool:
-        """Say what the bucket was made as."""
-        return self._is_versioned
-
     def _check_bucket(self) -> None:
         if not self.exists:
             raise BucketNotFoundError
@@ -168,7 +163,8 @@ class MemoryLifecycle:
 class MemorySigner:
     """Makes requests that look signed, to addresses that do not exist."""
 
-    base = "https://bucket.invalid/"
+    def __init__(self, bucket: str) -> None:
+        self._base = f"https://{bucket}.s3.invalid/"
 
     def put(self, key: str, *, content_type: str, size: int, seconds: int) -> SignedRequest:  # noqa: ARG002
         """Return a PUT request."""
@@ -183,7 +179,7 @@ class MemorySigner:
 
     def object_url(self, key: str) -> str:
         """Return an address."""
-        return self.base + quote(key)
+        return self._base + quote(key)
 
 
 class MemoryTransaction:

@@ -37,7 +37,9 @@ def init(ctx: click.Context, *, rebind: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def install(ctx: click.Context, *, yes: bool) -> None:
-    """Put the lifecycle rules in place: the safety net for when nobody runs the sweep.
+    """Put the lifecycle rules in place: the safety net.
+
+    They expire what is still tagged pending after a week, if nobody runs the sweep.
 
     Others' rules stay as they are. Ours are put switched off, read back, compared, and only then switched on.
     """
@@ -88,7 +90,7 @@ def policy(name: str | None, *, given: tuple[str, ...]) -> None:
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not name:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
     return name, value
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,7 @@ def apply(ctx: click.Context, /, *, file: Path | None, yes: bool, output: str, f
     here: Deployment = ctx.obj.here
     limits = Limits(max_delete=asked["max_delete"])
     if file:
-        given = [name for name in ("since", "tags", "accept_restored") if asked[name]]
-        if given or asked["untracked"] != "report":
+        if asked["since"] is not None or asked["tags"] or asked["accept_restored"] or asked["untracked"] != "report":
             raise click.UsageError(
                 "a plan file says what to do; --since, --untracked, --tags and --accept-restored are for planning"
             )
@@ -126,10 +126,10 @@ def _plan(
     accept_restored: bool,
     max_delete: int | None,  # noqa: ARG001  the guards' business, not the planner's
 ) -> Plan:
-    if from_table and (since or tags or untracked != "report"):
+    if from_table and (since is not None or tags or untracked != "report"):
         raise click.UsageError("--since, --untracked and --tags need the listing; leave out --sweep")
     options = PlanOptions(
-        since=here.clock.now() - since if since else None,
+        since=None if since is None else _ago(here, since),
         untracked=Untracked(untracked),
         tags=tags,
         accept_restored=accept_restored,
@@ -137,6 +137,13 @@ def _plan(
     with _progress("planning") as progress:
         planner = here.planner()
         return planner.sweep(options, progress=progress) if from_table else planner.listing(options, progress=progress)
+
+
+def _ago(here: Deployment, span: timedelta) -> datetime:
+    try:
+        return here.clock.now() - span
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _apply(here: Deployment, found: Plan, limits: Limits) -> RunReport:

@@ -11,8 +11,9 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from reconciler.core.actions import Planned
+from reconciler.core.actions import HoldBack, MarkChanged, Planned
 from reconciler.core.model import Tag
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
@@ -49,9 +50,14 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, StrEnum) else value
 
 
+def printable(value: Any) -> str:
+    """Return a text that cannot speak to the terminal: what is unprintable is written as an escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value))
+
+
 def say(text: str) -> None:
     """Talk, on stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 def fail(error: ReconcilerError) -> None:
@@ -70,15 +76,17 @@ def data(value: Any, output: str, *, rows: Iterable[Any] = ()) -> None:
         click.echo(json.dumps(plain(row), ensure_ascii=False))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print a table on stdout, as wide as it has to be where nobody's terminal sets the width."""
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 200)
-    grid = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
+def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table on stdout: folded to a terminal's width, as wide as it has to be elsewhere."""
+    console = Console(file=sys.stdout, highlight=False)
+    grid = RichTable(box=None, pad_edge=False)
     for heading in headings:
         grid.add_column(heading, overflow="fold")
     for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(grid)
+        # As Text, because rich would read [brackets] in a key as markup.
+        grid.add_row(*(Text("" if cell is None else printable(cell)) for cell in row))
+    width = None if sys.stdout.isatty() else console.measure(grid, options=console.options.update(max_width=100_000)).maximum
+    console.print(grid, width=width, crop=False, no_wrap=width is not None)
 
 
 def plan(found: Plan, output: str) -> None:
@@ -150,7 +158,8 @@ def _run_data(report: RunReport) -> dict[str, Any]:
 def trouble(outcomes: Iterable[Outcome]) -> None:
     """Tell, on stderr, what was not done and what somebody should look at."""
     for outcome in outcomes:
-        if outcome.fate in (Fate.FAILED, Fate.REPORTED):
+        told = isinstance(outcome.action, MarkChanged | HoldBack)  # `reports` tells of those
+        if outcome.fate is Fate.FAILED or (outcome.fate is Fate.REPORTED and not told):
             say(f"{outcome.fate}: {outcome.action.kind}: {outcome.action.key}: {outcome.detail}")
 
 

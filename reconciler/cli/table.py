@@ -29,20 +29,21 @@ def list_(ctx: click.Context, *, status: tuple[str, ...], owner: str | None, due
     """List uploads, oldest first."""
     here: Deployment = ctx.obj.here
     bound(here.table, bucket=here.objects.bucket, prefix=here.prefix)
+    statuses = tuple(Status(name) for name in status) or ((Status.PENDING, Status.DELETING, Status.QUARANTINED) if due else ())
     where = Where(
-        statuses=tuple(Status(name) for name in status),
+        statuses=statuses,
         equals={"owner": owner} if owner else {},
         until={"due_at": here.clock.now()} if due else {},
     )
     rows = here.table.select(where, order="created_at", limit=limit)
+    total = here.table.count(where)
+    if total > len(rows):
+        render.say(f"{len(rows)} of {total}; --limit shows more")
     if output != "table":
         render.data(rows, output, rows=rows)
         return
     headings = ["status", "owner", "created", "due", "bytes", "key"]
     render.table(headings, ((r.status, r.owner, _when(r.created_at), _when(r.due_at), r.size, r.key) for r in rows))
-    total = here.table.count(where)
-    if total > len(rows):
-        render.say(f"{len(rows)} of {total}; --limit shows more")
 
 
 @click.command()
@@ -51,7 +52,10 @@ def list_(ctx: click.Context, *, status: tuple[str, ...], owner: str | None, due
 @format_option
 @click.pass_context
 def show(ctx: click.Context, *, key: str, why: bool, output: str) -> None:
-    """Show what is known about one KEY (or URL): its row, its object, its tag."""
+    """Show what is known about one KEY (or URL).
+
+    Its row, its object, and the object's tag; with --why also what would be decided about it now.
+    """
     here: Deployment = ctx.obj.here
     bound(here.table, bucket=here.objects.bucket, prefix=here.prefix)
     key = parse_reference(key, bucket=here.objects.bucket, prefix=here.prefix)
@@ -77,7 +81,7 @@ def show(ctx: click.Context, *, key: str, why: bool, output: str) -> None:
 @click.option("--owner", help="Whose it is, where it has no row.")
 @click.pass_context
 def adopt(ctx: click.Context, *, key: str, owner: str | None) -> None:
-    """Take an object for completed: a disputed one, or one without a row.
+    """Keep a disputed object, or one without a row, as completed.
 
     Settles a dispute in favour of the object: the tag remembers a completion that the table has lost.
     """
@@ -88,7 +92,7 @@ def adopt(ctx: click.Context, *, key: str, owner: str | None) -> None:
 @click.argument("key")
 @click.pass_context
 def release(ctx: click.Context, *, key: str) -> None:
-    """Let an object go: a completed one, or a disputed one in favour of the table.
+    """Let a completed or disputed object go.
 
     It is deleted by the sweep after the release grace (RECONCILER_RELEASE_GRACE, 7 days).
     """
@@ -99,7 +103,10 @@ def release(ctx: click.Context, *, key: str) -> None:
 @click.argument("key")
 @click.pass_context
 def accept(ctx: click.Context, *, key: str) -> None:
-    """Take the object that replaced a completed one for the completed one."""
+    """Keep the object that replaced a completed one.
+
+    Settles a report of `changed`: from now on it is the completed object.
+    """
     _tell(ctx.obj.here.operator().accept(key))
 
 

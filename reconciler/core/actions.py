@@ -175,7 +175,7 @@ class DeleteLateArrival(_Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forget(_Action):
-    """Delete once more at an outlived tombstone's key, then remove its row."""
+    """Remove the row of an outlived tombstone, where S3 has said that there is no object."""
 
     kind: Literal["forget"] = "forget"
 

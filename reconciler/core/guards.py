@@ -1,12 +1,14 @@
 """Guards: what a plan that deletes must not look like. Each stands for a disaster that another collector had.
 
-A refused plan is refused as a whole, never cut short. A plan without deletions is never refused.
+A refused plan is refused as a whole, never cut short. One that deletes nothing is refused only where it was made for another
+table, bucket or prefix.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from reconciler.core.actions import Forget
 from reconciler.core.model import Binding
 from reconciler.core.plan import Finder, Plan
 from reconciler.errors import (
@@ -51,20 +53,20 @@ class World:
 
 def refusals(plan: Plan, *, world: World, limits: Limits, plan_life: timedelta) -> list[RefusedError]:
     """Return every reason to refuse the plan; none where it may be applied."""
-    if not plan.deletions:
-        return []
-    found = [
-        *_binding(plan, world),
-        *_stale(plan, world.now, plan_life),
-        *_clocks(world),
-        *_wrong_table(plan),
-        *_disputes(plan),
-        *_too_many(plan, limits),
-    ]
-    return list(found)
+    found = list(_elsewhere(plan, world.binding)) if plan.writing else []
+    if plan.deletions or any(isinstance(action, Forget) for action in plan.writing):
+        found += [*_marker(plan, world), *_stale(plan, world.now, plan_life), *_clocks(world)]
+    if plan.deletions:
+        found += [*_wrong_table(plan), *_disputes(plan), *_too_many(plan, limits)]
+    return found
 
 
-def _binding(plan: Plan, world: World) -> Iterator[RefusedError]:
+def _elsewhere(plan: Plan, binding: Binding) -> Iterator[RefusedError]:
+    if (plan.instance_id, plan.bucket, plan.prefix) != (binding.instance_id, binding.bucket, binding.prefix):
+        yield BindingError("the plan was made for another table, bucket or prefix", hint="plan again")
+
+
+def _marker(plan: Plan, world: World) -> Iterator[RefusedError]:
     if world.marker is None:
         yield BindingError(f"the bucket {plan.bucket!r} has no marker under {plan.prefix!r}: no table is bound to it")
     elif world.marker != world.binding:
@@ -73,12 +75,6 @@ def _binding(plan: Plan, world: World) -> Iterator[RefusedError]:
             f"({world.marker.bucket}/{world.marker.prefix}), "
             f"the table is instance {world.binding.instance_id} ({world.binding.bucket}/{world.binding.prefix})"
         )
-    if (plan.instance_id, plan.bucket, plan.prefix) != (
-        world.binding.instance_id,
-        world.binding.bucket,
-        world.binding.prefix,
-    ):
-        yield BindingError("the plan was made for another table, bucket or prefix", hint="plan again")
 
 
 def _stale(plan: Plan, now: datetime, life: timedelta) -> Iterator[RefusedError]:

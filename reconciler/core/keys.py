@@ -67,6 +67,14 @@ def parse_reference(reference: Any, *, bucket: str, prefix: str) -> str:
     return key
 
 
+def _is_virtual(host: str, bucket: str) -> bool:
+    """Say whether a host is the bucket's own; on AWS the bucket `photos` is not `photos.backup`, whose host begins alike."""
+    if not host.startswith(f"{bucket}."):
+        return False
+    service = host.removeprefix(f"{bucket}.")
+    return service.startswith(("s3.", "s3-")) or not service.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 def _key_of_url(url: str, bucket: str) -> str:
     try:
         parts = urlsplit(url)
@@ -77,7 +85,7 @@ def _key_of_url(url: str, bucket: str) -> str:
     if parts.scheme == "s3" and parts.netloc == bucket:
         return path
     if parts.scheme in ("http", "https"):
-        if host.startswith(f"{bucket}."):
+        if _is_virtual(host, bucket):
             return path
         if path.startswith(f"{bucket}/"):
             return path.removeprefix(f"{bucket}/")

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 STATUS_TAG = "status"
+UNTRACKED_OWNER = "reconcile:untracked"  # of rows that stand for objects nobody knows the owner of
 
 
 class Status(StrEnum):

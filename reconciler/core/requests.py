@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ def check_filename(filename: Any) -> str:
         raise InvalidFilenameError(f"the filename has {len(filename)} characters; at most {MAX_NAME} are allowed")
     if re.search(r"[/\\]", filename) or filename in (".", ".."):
         raise InvalidFilenameError("the filename holds path parts", hint="send the name alone, as the browser's File.name")
-    if any(ord(character) < 32 or ord(character) == 127 for character in filename):  # noqa: PLR2004  control characters
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in filename):  # control characters, lone surrogates
         raise InvalidFilenameError("the filename holds control characters")
     return filename
 
@@ -69,7 +70,7 @@ def check_metadata(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
         raise InvalidMetadataError("the metadata is not a mapping")
     try:
         text = json.dumps(dict(metadata or {}), allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidMetadataError(f"the metadata cannot be written as JSON: {error}") from error
     if len(text.encode()) > MAX_METADATA:
         raise InvalidMetadataError(f"the metadata takes {len(text.encode())} bytes of JSON; at most {MAX_METADATA} are kept")

@@ -15,6 +15,7 @@ from reconciler.core.model import ObjectEntry, ObjectFacts, Status, Upload
 from reconciler.core.timing import Timing
 
 COLUMNS = tuple(column.name for column in fields(Upload))
+DISPUTABLE = (Status.PENDING, Status.QUARANTINED, Status.DELETED)
 LIVE = (Status.PENDING, Status.COMPLETED, Status.DELETING, Status.QUARANTINED)
 
 
@@ -72,6 +73,11 @@ def unfinished(now: datetime) -> Where:
     return Where(statuses=(Status.DELETING,), until={"due_at": now})
 
 
+def untracked() -> Where:
+    """Claimed rows that stand for objects which had none."""
+    return Where(statuses=(Status.DELETING,), equals={"reason": Reason.UNTRACKED.value})
+
+
 def unsettled() -> Where:
     """Completed rows that S3 was not told of."""
     return Where(statuses=(Status.COMPLETED,), equals={"settled_at": None})
@@ -103,11 +109,18 @@ def complete(facts: ObjectFacts, *, owner: str, now: datetime) -> Move:
     )
 
 
-def adopt(facts: ObjectFacts, *, now: datetime) -> Move:
-    """Pending to completed by the operator's word, deadline or not: the table had lost a commit."""
+def adopt(facts: ObjectFacts, *, owner: str, now: datetime) -> Move:
+    """To completed by the operator's word, deadline or not: the table had lost a commit."""
     return Move(
-        where=Where(statuses=(Status.PENDING,)),
-        sets={"status": Status.COMPLETED, "completed_at": now, "reason": None, **_stored(facts, now)},
+        where=Where(statuses=DISPUTABLE),
+        sets={
+            "status": Status.COMPLETED,
+            "owner": owner,
+            "completed_at": now,
+            "deleted_at": None,
+            "reason": None,
+            **_stored(facts, now),
+        },
     )
 
 
@@ -135,10 +148,10 @@ def release(*, owner: str | None, due_at: datetime) -> Move:
     )
 
 
-def release_disputed(*, due_at: datetime, now: datetime) -> Move:
-    """Due to deleting, although the tag says completed: the operator takes the table's side."""
+def release_disputed(*, due_at: datetime) -> Move:
+    """To deleting, although the tag says completed: the operator takes the table's side."""
     return Move(
-        where=Where(statuses=(Status.PENDING,), until={"due_at": now}),
+        where=Where(statuses=DISPUTABLE),
         sets={"status": Status.DELETING, "due_at": due_at, "reason": Reason.RELEASED.value},
     )
 
@@ -158,9 +171,12 @@ def bury(*, now: datetime) -> Move:
     return Move(where=Where(statuses=(Status.DELETING,)), sets={"status": Status.DELETED, "deleted_at": now})
 
 
-def bury_again(*, now: datetime) -> Move:
-    """Begin a tombstone's life anew, after a late arrival was deleted."""
-    return Move(where=Where(statuses=(Status.DELETED,)), sets={"deleted_at": now})
+def claim_late(*, seen_at: datetime, now: datetime) -> Move:
+    """Deleted to deleting once more, for an object that came after its row was deleted, unless that was done since."""
+    return Move(
+        where=Where(statuses=(Status.DELETED,), until={"deleted_at": seen_at}),
+        sets={"status": Status.DELETING, "due_at": now, "reason": Reason.LATE_ARRIVAL.value},
+    )
 
 
 def hold_back(*, now: datetime) -> Move:

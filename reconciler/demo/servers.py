@@ -79,11 +79,12 @@ def seaweedfs() -> Iterator[Server]:
     config.write_text(json.dumps({"identities": [identity]}))
     services = ("s3", "filer", "master", "volume", "admin")
     ports = dict(zip(services, free_ports(len(services), offset=_GRPC_OFFSET), strict=True))
-    iceberg, metrics = free_ports(2)
+    (metrics,) = free_ports(1)
     command = [
         *(program, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false"),
         *(f"-{service}.port={port}" for service, port in ports.items()),
-        *(f"-s3.port.iceberg={iceberg}", f"-metricsPort={metrics}", f"-s3.config={config}"),
+        # What else it would listen on, at fixed ports that two servers on one machine would fight for.
+        *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-metricsPort={metrics}", f"-s3.config={config}"),
     ]
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     try:

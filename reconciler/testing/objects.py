@@ -334,10 +334,6 @@ class ObjectStoreSuite:
 
     # The bucket
 
-    def test_a_fresh_bucket_keeps_no_versions(self) -> None:
-        """Versioning was never switched on."""
-        assert self.make_objects().versioned() is False
-
     def test_a_missing_bucket_is_not_an_absent_object(self) -> None:
         """Whatever is read of it, the bucket is what is missing; only HEAD cannot say, its answer has no body."""
         objects = self.make_objects(exists=False)

@@ -52,7 +52,7 @@ def test_a_put_that_covers_everything_is_good() -> None:
 
 def test_the_signer_in_memory_covers_everything() -> None:
     """Its requests look like signed ones."""
-    check_signed_put(MemorySigner().put(KEY, content_type="image/jpeg", size=1, seconds=60))
+    check_signed_put(MemorySigner("photos").put(KEY, content_type="image/jpeg", size=1, seconds=60))
 
 
 @pytest.mark.parametrize("header", sorted(PUT_HEADERS))

@@ -7,6 +7,7 @@ elsewhere, which breaks CORS; a custom endpoint is addressed by path.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ def make_client(*, endpoint_url: str | None = None, accelerate: bool = False, co
     """Return a client for signing and for requests; `endpoint_url` overrides what botocore finds by itself."""
     with mapped("setting up S3"):
         session = boto3.session.Session()
-        region = session.region_name
+        region = os.environ.get("AWS_REGION") or session.region_name  # boto3 itself reads only AWS_DEFAULT_REGION
         client = _client(session, region or FALLBACK_REGION, endpoint_url, connections, {})
         if not _is_aws(client):
             return (
@@ -50,9 +51,9 @@ def _client(session: Any, region: str, endpoint_url: str | None, connections: in
     config = Config(
         signature_version="s3v4",
         s3=s3,
-        retries={"mode": "standard", "total_max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": 4},
         connect_timeout=5,
-        read_timeout=60,
+        read_timeout=20,
         max_pool_connections=connections,
     )
     client: S3Client = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -19,6 +21,7 @@ from botocore.exceptions import (
 from reconciler.errors import (
     AccessDeniedError,
     BucketNotFoundError,
+    CredentialsError,
     EmptyObjectError,
     ObjectNotFoundError,
     ReconcilerError,
@@ -27,6 +30,14 @@ from reconciler.errors import (
     StoreUnavailableError,
 )
 
+_CREDENTIALS = (
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "ExpiredToken",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "AuthorizationHeaderMalformed",
+)
 _BY_CODE: dict[str, type[ReconcilerError]] = {
     "NoSuchKey": ObjectNotFoundError,
     "404": ObjectNotFoundError,  # HEAD has no body, so no code
@@ -35,6 +46,7 @@ _BY_CODE: dict[str, type[ReconcilerError]] = {
     "416": EmptyObjectError,
     "AccessDenied": AccessDeniedError,
     "403": AccessDeniedError,
+    **dict.fromkeys(_CREDENTIALS, CredentialsError),
     "SlowDown": StoreUnavailableError,
     "RequestTimeout": StoreUnavailableError,
     "OperationAborted": StoreUnavailableError,
@@ -50,12 +62,12 @@ def mapped(what: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _from_response(error, what) from error
-    except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, NoRegionError, ProfileNotFound) as error:
         raise SettingsError(
             f"{what}: {error}",
             hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
         ) from error
-    except (BotoConnectionError, HTTPClientError) as error:
+    except (BotoConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise StoreUnavailableError(f"{what}: {error}") from error
     except BotoCoreError as error:
         raise StoreError(f"{what}: {error}") from error

@@ -31,7 +31,6 @@ class S3Objects:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._versioned: bool | None = None
 
     @property
     def bucket(self) -> str:
@@ -123,14 +122,6 @@ class S3Objects:
             # Somebody was quicker: whoever reads back will see whose it is.
             if error.facts.get("code") not in _PRECONDITION_FAILED:
                 raise
-
-    def versioned(self) -> bool:
-        """Say whether the bucket keeps versions; suspended counts, because old versions remain."""
-        if self._versioned is None:
-            with mapped(f"reading the versioning of {self._bucket}"):
-                answer = self._client.get_bucket_versioning(Bucket=self._bucket)
-            self._versioned = "Status" in answer
-        return self._versioned
 
 
 def _identifier(target: Target) -> ObjectIdentifierTypeDef:

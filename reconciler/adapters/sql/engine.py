@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from reconciler.errors import SettingsError
@@ -21,26 +21,29 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         is_sqlite = parsed.get_backend_name() == "sqlite"
+        if is_sqlite:
+            check_file(parsed)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        said = str(error).splitlines()[0].replace(url, "it")
         raise SettingsError(
-            f"RECONCILER_TABLE_URL is not a database URL that can be used: {error}",
+            f"RECONCILER_TABLE_URL is not a database URL that can be used: {said}",
             hint="such as sqlite:///uploads.db or postgresql+psycopg://user@host/name",
         ) from error
     if is_sqlite:
-        check_file(parsed.database)
         event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
 
-def check_file(database: str | None) -> None:
+def check_file(url: URL) -> None:
     """Raise SettingsError unless a SQLite database is a file in a folder that exists."""
-    if not database or database == ":memory:" or "mode=memory" in database:
+    name = (url.database or "").removeprefix("file:")
+    if name in ("", ":memory:") or url.query.get("mode") == "memory" or "mode=memory" in name:
         raise SettingsError(
             "RECONCILER_TABLE_URL names a SQLite database in memory, which no two connections share",
             hint="name a file, such as sqlite:///uploads.db; for tests there is reconciler.testing.MemoryTable",
         )
-    folder = Path(database.removeprefix("file:")).parent
+    folder = Path(name).parent
     if not folder.is_dir():
         raise SettingsError(f"RECONCILER_TABLE_URL: the folder {folder} does not exist", hint="create it first")
 

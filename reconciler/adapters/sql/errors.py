@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from reconciler.errors import (
@@ -16,7 +16,8 @@ from reconciler.errors import (
 )
 
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
-_MISSING = ("no such table", "does not exist", "undefinedtable")
+_MISSING = "no such table"  # SQLite's words; a driver with SQLSTATEs says it by state
+_MISSING_STATES = ("42P01", "3F000")  # undefined_table, invalid_schema_name
 _UNWRITABLE = ("readonly database", "attempt to write", "disk is full", "database or disk is full")
 # SQLSTATE 40001 serialization_failure, 40P01 deadlock_detected, 55P03 lock_not_available (PostgreSQL manual, appendix A)
 _RETRY_STATES = ("40001", "40P01", "55P03")
@@ -36,9 +37,10 @@ def mapped(*, joined: bool = False) -> Iterator[None]:
 def _meaning(error: DBAPIError, *, joined: bool) -> ReconcilerError:
     text = str(error.orig).strip()
     plain = text.splitlines()[0] if text else type(error.orig).__name__
-    if any(words in plain.lower() for words in _BUSY) or getattr(error.orig, "sqlstate", None) in _RETRY_STATES:
+    state = getattr(error.orig, "sqlstate", None)
+    if any(words in plain.lower() for words in _BUSY) or state in _RETRY_STATES:
         return RetryTransactionError(f"the transaction met another writer: {plain}") if joined else TableBusyError()
-    if isinstance(error, OperationalError | ProgrammingError) and any(words in plain.lower() for words in _MISSING):
+    if _MISSING in plain.lower() or state in _MISSING_STATES:
         return TableNotInitialisedError()
     if any(words in plain.lower() for words in _UNWRITABLE):
         return TableError(f"the table cannot be written: {plain}")

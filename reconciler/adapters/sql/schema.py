@@ -10,6 +10,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -59,7 +60,8 @@ def metadata_for(metadata: MetaData | None = None, *, schema: str | None = None)
     Table(
         BINDING,
         into,
-        Column("instance_id", String(36), primary_key=True),
+        Column("only", Integer, primary_key=True, autoincrement=False),
+        Column("instance_id", String(36), nullable=False),
         Column("bucket", String(255), nullable=False),
         Column("prefix", Key, nullable=False),
         schema=schema,

@@ -96,7 +96,7 @@ class SqlTable:
         """Write what this table is bound to, in place of what it was bound to before."""
         with mapped(), self.engine.begin() as connection:
             connection.execute(delete(self._binding))
-            connection.execute(insert(self._binding).values(**_shallow(binding)))
+            connection.execute(insert(self._binding).values(only=1, **_shallow(binding)))
 
     def record_run(self, run: Run) -> None:
         """Keep one run; a plan that is applied again keeps its last."""

@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Connection, Table, event, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from reconciler.adapters.sql import statements
 from reconciler.adapters.sql.errors import mapped
 from reconciler.core.model import Upload
 from reconciler.core.rows import Move
-from reconciler.errors import AutocommitError, TableError, TransactionError, WrongDatabaseError
+from reconciler.errors import AutocommitError, TableNotInitialisedError, TransactionError, WrongDatabaseError
 
 _WAITING = "reconciler.after_commit"
 
@@ -63,7 +63,7 @@ class JoinedSession(JoinedConnection):
     """The caller's Session: calls back after its outermost commit."""
 
     def __init__(self, session: Session, table: Table) -> None:
-        super().__init__(session.connection(bind_arguments={"clause": table}), table)
+        super().__init__(_connection(session, table), table)
         self._session = session
 
     def after_commit(self, callback: Callback) -> bool:
@@ -85,17 +85,25 @@ def join(session: Any, table: Table, binding: Table, instance_id: str) -> Joined
             f"session is a {type(session).__name__}",
             hint="hand over a SQLAlchemy Session or Connection; with an AsyncSession use run_sync",
         )
-    connection = session.connection(bind_arguments={"clause": table}) if isinstance(session, Session) else session
+    connection = _connection(session, table) if isinstance(session, Session) else session
     _check_same_database(connection, binding, instance_id)
     _check_transaction(connection)
     return JoinedSession(session, table) if isinstance(session, Session) else JoinedConnection(session, table)
+
+
+def _connection(session: Session, table: Table) -> Connection:
+    try:
+        with mapped(joined=True):
+            return session.connection(bind_arguments={"clause": table})
+    except UnboundExecutionError as error:
+        raise WrongDatabaseError("the session is bound to no database that holds the upload table") from error
 
 
 def _check_same_database(connection: Connection, binding: Table, instance_id: str) -> None:
     try:
         with mapped(joined=True):
             found = connection.execute(select(binding.c.instance_id)).scalar_one_or_none()
-    except (TableError, SQLAlchemyError) as error:
+    except TableNotInitialisedError as error:
         raise WrongDatabaseError from error
     if found != instance_id:
         raise WrongDatabaseError

@@ -53,7 +53,8 @@ def upgrade() -> None:
         op.create_index(f"ix_upload_status_{name}", "upload_status", columns, schema=schema)
     op.create_table(
         "upload_binding",
-        sa.Column("instance_id", sa.String(36), primary_key=True),
+        sa.Column("only", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("instance_id", sa.String(36), nullable=False),
         sa.Column("bucket", sa.String(255), nullable=False),
         sa.Column("prefix", KEY, nullable=False),
         schema=schema,
