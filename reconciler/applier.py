@@ -218,6 +218,8 @@ class Applier:
         return _done(action) if told else _moved_on(action)
 
     def _quarantine(self, action: Quarantine) -> Outcome:
+        if self.table.get(action.key) is not None:
+            return Outcome(action, Fate.SKIPPED, "it has a row now")
         tags = self.objects.tags(action.key)
         if tag_of(tags) is Tag.COMPLETED:
             return Outcome(action, Fate.REPORTED, "disputed: it has been tagged completed since the plan was made")

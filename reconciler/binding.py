@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from reconciler.core.keys import SYSTEM_FOLDER, marker_key
 from reconciler.core.model import Binding
-from reconciler.errors import AccessDeniedError, BindingError
+from reconciler.errors import AccessDeniedError, BindingError, CredentialsError
 from reconciler.ports import Objects, Table
 from reconciler.reading import bound, find, vote
 
@@ -31,6 +31,8 @@ def probe(objects: Objects, *, prefix: str, unique: str) -> None:
     try:
         find(objects, key)
         vote(objects, key)
+    except CredentialsError:
+        raise
     except AccessDeniedError as error:
         raise AccessDeniedError(
             f"S3 answers 403 for an absent object in {objects.bucket!r}: whether it exists stays unknown",

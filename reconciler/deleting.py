@@ -99,14 +99,15 @@ class Deleter:
 
     def late(self, batch: Sequence[DeleteLateArrival]) -> Iterator[Outcome]:
         """Claim tombstones whose object came after all, and delete it; the tombstone's life begins anew."""
-        voted = yield from self._vote_again(batch)
         claimed = []
-        for action in voted:
-            move = rows.claim_late(seen_at=action.facts.seen_at, now=self._clock.now())
-            if self._table.move([action.key], move):
-                claimed.append(action)
-            else:
+        for action in batch:
+            tag = vote(self._objects, action.key)
+            if tag is Tag.COMPLETED:
+                yield Outcome(action, Fate.REPORTED, "disputed: it has been tagged completed since the plan was made")
+            elif tag is None or not self._table.move([action.key], rows.claim_late(now=self._clock.now())):
                 yield Outcome(action, Fate.SKIPPED, MOVED)
+            else:
+                claimed.append(action)
         yield from self._destroy(claimed)
 
     def forget(self, batch: Sequence[Forget]) -> Iterator[Outcome]:
@@ -139,25 +140,25 @@ class Deleter:
         found = self._table.get_many(_keys(batch))
         self._journal.write([self._intent(action, found.get(action.key)) for action in batch])
         errors = self._delete([_target(action.key, found.get(action.key)) for action in batch])
+        unwritten = self._write_outcomes(batch, errors)
         self._table.move([action.key for action in batch if action.key not in errors], rows.bury(now=self._clock.now()))
-        yield from self._tell(batch, found, errors)
+        for action in batch:
+            sized = _with_size(action, found.get(action.key))
+            trouble = errors.get(action.key, unwritten)
+            if not trouble:
+                yield Outcome(sized, Fate.DONE)
+            elif trouble.startswith(PRECONDITION_FAILED):
+                yield self._let_go(sized, Fate.SKIPPED, "it has been replaced since the plan was made")
+            else:
+                yield Outcome(sized, Fate.FAILED, trouble)
 
-    def _tell(self, batch: Sequence[Deletion], found: Mapping[str, Upload], errors: Mapping[str, str]) -> Iterator[Outcome]:
-        """Journal what became of each deletion, and report it."""
-        unwritten = ""
+    def _write_outcomes(self, batch: Sequence[Deletion], errors: Mapping[str, str]) -> str:
+        """Journal what became of each deletion; where that fails, return what to say of those that were done."""
         try:
             self._journal.write([self._outcome(action.key, errors.get(action.key)) for action in batch])
         except JournalError as error:
-            unwritten = f"deleted, but {error.message}"
-        for action in batch:
-            sized = _with_size(action, found.get(action.key))
-            error_text = errors.get(action.key, unwritten)
-            if not error_text:
-                yield Outcome(sized, Fate.DONE)
-            elif error_text.startswith(PRECONDITION_FAILED):
-                yield self._let_go(sized, Fate.SKIPPED, "it has been replaced since the plan was made")
-            else:
-                yield Outcome(sized, Fate.FAILED, error_text)
+            return f"deleted, but {error.message}"
+        return ""
 
     def _let_go(self, action: Deletion, fate: Fate, detail: str) -> Outcome:
         """Give an untracked object up again: it is not the one that was claimed, or no garbage after all."""

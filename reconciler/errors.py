@@ -236,7 +236,7 @@ class TableVersionError(TableError):
 class TableBusyError(TableError):
     """The upload table is locked by another writer."""
 
-    default_hint = "try again in a moment; who presigns on SQLite does it before beginning a transaction of his own"
+    default_hint = "try again in a moment"
 
 
 class TableUnavailableError(TableError):

@@ -22,6 +22,7 @@ from reconciler.core.timing import Timing
 from reconciler.errors import (
     SigningError,
     SizeNotAllowedError,
+    TableBusyError,
     TableError,
     UnknownUploadError,
 )
@@ -211,7 +212,11 @@ class Presigner:
         self._insert_once(row, (old.key, move))
 
     def _insert_once(self, row: Upload, also: tuple[str, rows.Move] | None) -> None:
-        if not self._table.insert(row, also=also):
+        try:
+            inserted = self._table.insert(row, also=also)
+        except TableBusyError as error:
+            raise TableBusyError(hint="presign before you begin your own transaction: SQLite lets one write at a time") from error
+        if not inserted:
             raise TableError(f"the fresh key {row.key} is taken", hint="presign again; keys are random, this should never happen")
 
 

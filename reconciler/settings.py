@@ -57,7 +57,7 @@ def _at_least_a_minute(value: timedelta) -> timedelta:
 
 def _parse_size(value: Any) -> Any:
     if not re.fullmatch(r"\d+(\.\d+)?\s*([kmgt]?i?b?)", str(value).strip().lower()):
-        raise ValueError("not a size such as 500000, 500KB or 20MiB")
+        raise ValueError("not a size such as 20MiB, 500KB or 500000")
     return value
 
 
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     @field_validator("content_types", mode="before")
     @classmethod
     def _media_types(cls, value: Any) -> frozenset[str]:
-        listed = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+        listed = re.split(r"[\s,]+", value.strip("[] \t").replace('"', "")) if isinstance(value, str) else value
         kinds = frozenset(str(kind).strip().lower() for kind in listed) if isinstance(listed, Iterable) else frozenset()
         if not kinds or not all(re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) for kind in kinds):
             raise ValueError("must be media types such as image/jpeg,image/png")

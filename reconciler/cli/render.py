@@ -19,6 +19,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.errors import ReconcilerError
 
+UNFOLDED = 10_000  # columns where no terminal sets them: wider than any key
 SHOWN = 20  # actions shown in a table before it is cut; --format jsonl shows all
 MARKS = {
     "record-stored": "·",
@@ -78,15 +79,14 @@ def data(value: Any, output: str, *, rows: Iterable[Any] = ()) -> None:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table on stdout: folded to a terminal's width, as wide as it has to be elsewhere."""
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else UNFOLDED)
     grid = RichTable(box=None, pad_edge=False)
     for heading in headings:
         grid.add_column(heading, overflow="fold")
     for row in rows:
         # As Text, because rich would read [brackets] in a key as markup.
         grid.add_row(*(Text("" if cell is None else printable(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else console.measure(grid, options=console.options.update(max_width=100_000)).maximum
-    console.print(grid, width=width, crop=False, no_wrap=width is not None)
+    console.print(grid)
 
 
 def plan(found: Plan, output: str) -> None:

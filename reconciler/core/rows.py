@@ -171,10 +171,10 @@ def bury(*, now: datetime) -> Move:
     return Move(where=Where(statuses=(Status.DELETING,)), sets={"status": Status.DELETED, "deleted_at": now})
 
 
-def claim_late(*, seen_at: datetime, now: datetime) -> Move:
-    """Deleted to deleting once more, for an object that came after its row was deleted, unless that was done since."""
+def claim_late(*, now: datetime) -> Move:
+    """Deleted to deleting once more, for an object that came after its row was deleted."""
     return Move(
-        where=Where(statuses=(Status.DELETED,), until={"deleted_at": seen_at}),
+        where=Where(statuses=(Status.DELETED,)),
         sets={"status": Status.DELETING, "due_at": now, "reason": Reason.LATE_ARRIVAL.value},
     )
 

@@ -21,6 +21,7 @@ from pathlib import Path
 ACCESS_KEY = "demokey"
 SECRET_KEY = "demosecret"  # noqa: S105  of a server that lives for one run
 START_SECONDS = 60
+STOP_SECONDS = 2  # its data is thrown away anyway
 _GRPC_OFFSET = 10_000  # SeaweedFS listens on each port + 10000 as well, unless told otherwise
 
 
@@ -152,7 +153,7 @@ def _running(command: list[str], log: Path, endpoint: str) -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -11,7 +11,7 @@ from support import START
 
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.memory import MemoryObjects
-from reconciler.adapters.s3 import S3Objects, make_client
+from reconciler.adapters.s3 import S3Lifecycle, S3Objects, make_client
 from reconciler.demo.servers import Server
 from reconciler.testing import ObjectStoreSuite
 
@@ -55,7 +55,7 @@ class S3Suite(ObjectStoreSuite):
         objects = self.make_objects()
         for status in ("Enabled", "Suspended"):
             self.client.put_bucket_versioning(Bucket=objects.bucket, VersioningConfiguration={"Status": status})
-        assert objects.versioned() is True
+        assert S3Lifecycle(self.client, objects.bucket).versioned() is True
 
     def test_a_versioned_object_has_a_version_id(self) -> None:
         """HEAD and the ranged GET name the same version, and tags can be put on it."""

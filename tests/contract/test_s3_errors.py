@@ -11,6 +11,7 @@ from reconciler.adapters.s3.errors import mapped
 from reconciler.errors import (
     AccessDeniedError,
     BucketNotFoundError,
+    CredentialsError,
     EmptyObjectError,
     ObjectNotFoundError,
     ReconcilerError,
@@ -43,8 +44,8 @@ def meaning(error: Exception) -> ReconcilerError:
         pytest.param("416", 416, EmptyObjectError, id="head-416"),
         pytest.param("AccessDenied", 403, AccessDeniedError, id="access-denied"),
         pytest.param("403", 403, AccessDeniedError, id="head-403"),
-        pytest.param("InvalidAccessKeyId", 403, AccessDeniedError, id="unknown-access-key"),
-        pytest.param("SignatureDoesNotMatch", 403, AccessDeniedError, id="wrong-signature"),
+        pytest.param("InvalidAccessKeyId", 403, CredentialsError, id="unknown-access-key"),
+        pytest.param("SignatureDoesNotMatch", 403, CredentialsError, id="wrong-signature"),
         pytest.param("AllAccessDisabled", 403, AccessDeniedError, id="any-other-403"),
         pytest.param("SlowDown", 503, StoreUnavailableError, id="slow-down"),
         pytest.param("RequestTimeout", 400, StoreUnavailableError, id="request-timeout"),

@@ -68,7 +68,7 @@ WRONG = [
     ("RETENTION", "99999999999d", "too long"),
     ("SKEW", "-1m", "15m"),
     ("MAX_SIZE", "6GiB", "5GiB"),
-    ("MAX_SIZE", "large", "byte"),
+    ("MAX_SIZE", "large", "20MiB"),
     ("LIFECYCLE_DAYS", "0", "greater than or equal to 1"),
     ("LIFECYCLE_DAYS", "seven", "integer"),
     ("WORKERS", "1000", "64"),
@@ -95,8 +95,8 @@ def test_every_wrong_setting_is_told_at_once(desk: Desk) -> None:
 
 
 def test_a_list_that_is_no_list_is_told_by_its_setting(desk: Desk) -> None:
-    """RECONCILER_CONTENT_TYPES that is no JSON is told by its name, with an example of what would be right."""
-    desk.set(CONTENT_TYPES="image/jpeg,image/png")
+    """RECONCILER_CONTENT_TYPES that is no list of types is told by its name, with an example of what would be right."""
+    desk.set(CONTENT_TYPES="images")
     said = one_line(desk.run("list"))
     assert "CONTENT_TYPES" in said.upper()
     assert "image/png" in said

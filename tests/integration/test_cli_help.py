@@ -20,8 +20,8 @@ SUMMARIES = {
     "sweep": "Delete what was abandoned",
     "list": "List uploads",
     "show": "what is known about one KEY",
-    "adopt": "for completed",
-    "release": "Let an object go",
+    "adopt": "as completed",
+    "release": "disputed object go",
     "accept": "replaced a completed one",
 }
 

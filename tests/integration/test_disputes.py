@@ -8,7 +8,7 @@ from integration_support import around_objects, disputed, is_there, put, remove,
 from support import JPEG, OWNER, PNG, PREFIX, Stage
 
 from reconciler.core.decide import Untracked
-from reconciler.core.model import Status, Tag, Upload
+from reconciler.core.model import Status, Tag
 from reconciler.errors import (
     BindingError,
     InvalidOwnerError,
@@ -238,7 +238,7 @@ def test_every_dispute_can_be_settled(memory: Stage, make: Callable[[Stage], str
     action = memory.planner.look(key)
     assert action is not None
     assert action.reason == "disputed"
-    row: Upload = getattr(memory.operator, word)(key)
+    row = memory.operator.adopt(key, owner=OWNER) if word == "adopt" else memory.operator.release(key)
     assert row.status is (Status.COMPLETED if word == "adopt" else Status.DELETING)
 
 

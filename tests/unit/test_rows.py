@@ -22,6 +22,7 @@ OWNER = "user:42"
 WHERES: Mapping[str, tuple[Where, set[Status]]] = {
     "due": (rows.due(NOW), {PENDING, QUARANTINED}),
     "unfinished": (rows.unfinished(NOW), {DELETING}),
+    "untracked": (rows.untracked(), {DELETING}),
     "unsettled": (rows.unsettled(), {COMPLETED}),
     "unconfirmed": (rows.unconfirmed(NOW, TIMING), {COMPLETED}),
     "outlived": (rows.outlived(NOW, TIMING), {DELETED}),
@@ -29,15 +30,15 @@ WHERES: Mapping[str, tuple[Where, set[Status]]] = {
 # From which statuses each move goes, and where to; None where it keeps the status.
 MOVES: Mapping[str, tuple[Move, set[Status], Status | None]] = {
     "complete": (rows.complete(looked_at(), owner=OWNER, now=NOW), {PENDING}, COMPLETED),
-    "adopt": (rows.adopt(looked_at(), now=NOW), {PENDING}, COMPLETED),
+    "adopt": (rows.adopt(looked_at(), owner=OWNER, now=NOW), {PENDING, QUARANTINED, DELETED}, COMPLETED),
     "accept": (rows.accept(looked_at(), was=ETAG, now=NOW), {COMPLETED}, None),
     "supersede": (rows.supersede(owner=OWNER, due_at=OLD), {PENDING}, None),
     "release": (rows.release(owner=OWNER, due_at=NOW), {COMPLETED}, DELETING),
-    "release_disputed": (rows.release_disputed(due_at=NOW, now=NOW), {PENDING}, DELETING),
+    "release_disputed": (rows.release_disputed(due_at=NOW), {PENDING, QUARANTINED, DELETED}, DELETING),
     "claim": (rows.claim(Reason.ABANDONED, now=NOW), {PENDING, QUARANTINED}, DELETING),
     "bury_absent": (rows.bury_absent(Reason.NEVER_UPLOADED, now=NOW), {PENDING, QUARANTINED}, DELETED),
     "bury": (rows.bury(now=NOW), {DELETING}, DELETED),
-    "bury_again": (rows.bury_again(now=NOW), {DELETED}, None),
+    "claim_late": (rows.claim_late(now=NOW), {DELETED}, DELETING),
     "hold_back": (rows.hold_back(now=NOW), {PENDING}, None),
     "record_stored": (rows.record_stored(listed(), now=NOW), {PENDING}, None),
     "settled": (rows.settled(etag=ETAG, now=NOW), {COMPLETED}, None),
@@ -50,6 +51,8 @@ def row_for(name: str, status: Status) -> Upload:
     """A row that meets every condition of a Where or Move but perhaps the status."""
     due_at = NOW + DAY if name in BEFORE_DEADLINE else NOW
     row = upload(status, due_at=due_at, expires_at=OLD, created_at=OLD, deleted_at=OLD)
+    if name == "untracked":
+        return replace(row, reason=Reason.UNTRACKED.value)
     return replace(row, settled_at=OLD) if name == "unconfirmed" else row
 
 
@@ -89,8 +92,9 @@ def test_a_move_leads_to_its_status(name: str) -> None:
 
 @pytest.mark.parametrize("name", MOVES)
 def test_a_move_sets_columns_that_exist(name: str) -> None:
-    """And never the key, the owner or the bucket."""
-    assert set(MOVES[name][0].sets) <= set(COLUMNS) - {"key", "owner", "bucket", "object_url", "created_at", "expires_at"}
+    """And never the key or the bucket, nor the owner but by the operator's word."""
+    kept = {"key", "bucket", "object_url", "created_at", "expires_at"} | ({"owner"} if name != "adopt" else set())
+    assert set(MOVES[name][0].sets) <= set(COLUMNS) - kept
 
 
 @pytest.mark.parametrize("name", [name for name, (_, _, status) in MOVES.items() if status is not None])
@@ -102,11 +106,11 @@ def test_a_transition_happens_once(name: str) -> None:
 
 
 def test_nothing_revives_a_claimed_row() -> None:
-    """No move leads out of deleting but to deleted, and none out of deleted."""
+    """Deleting leads only to deleted; out of deleted leads the operator's word, or a late arrival's own deletion."""
     leaving = {
         (name, status) for name, (_, statuses, to) in MOVES.items() for status in statuses if to and status in (DELETING, DELETED)
     }
-    assert leaving == {("bury", DELETING)}
+    assert leaving == {("bury", DELETING), ("adopt", DELETED), ("release_disputed", DELETED), ("claim_late", DELETED)}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,6 @@ def test_nothing_revives_a_claimed_row() -> None:
         pytest.param(MOVES["supersede"][0], {"owner": "user:7"}, id="supersede-other-owner"),
         pytest.param(MOVES["supersede"][0], {"due_at": OLD}, id="supersede-never-later"),
         pytest.param(MOVES["release"][0], {"owner": "user:7"}, id="release-other-owner"),
-        pytest.param(MOVES["release_disputed"][0], {"due_at": NOW + TICK}, id="release-disputed-early"),
         pytest.param(MOVES["claim"][0], {"due_at": NOW + TICK}, id="claim-early"),
         pytest.param(MOVES["bury_absent"][0], {"due_at": NOW + TICK}, id="bury-absent-early"),
         pytest.param(MOVES["hold_back"][0], {"due_at": NOW + TICK}, id="hold-back-early"),

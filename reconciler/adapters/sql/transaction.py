@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Connection, Table, event, select
-from sqlalchemy.exc import UnboundExecutionError
+from sqlalchemy.exc import ResourceClosedError, UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from reconciler.adapters.sql import statements
@@ -105,6 +105,8 @@ def _check_same_database(connection: Connection, binding: Table, instance_id: st
             found = connection.execute(select(binding.c.instance_id)).scalar_one_or_none()
     except TableNotInitialisedError as error:
         raise WrongDatabaseError from error
+    except ResourceClosedError as error:
+        raise TransactionError("the connection is closed", hint="hand over one that is inside a transaction") from error
     if found != instance_id:
         raise WrongDatabaseError
 
