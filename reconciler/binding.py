@@ -29,8 +29,8 @@ def probe(objects: Objects, *, prefix: str, unique: str) -> None:
     """
     key = f"{prefix}{SYSTEM_FOLDER}absent-{unique}"
     try:
+        vote(objects, key)  # first, because a HEAD that is refused does not say why
         find(objects, key)
-        vote(objects, key)
     except CredentialsError:
         raise
     except AccessDeniedError as error:

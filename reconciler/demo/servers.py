@@ -21,6 +21,7 @@ from pathlib import Path
 ACCESS_KEY = "demokey"
 SECRET_KEY = "demosecret"  # noqa: S105  of a server that lives for one run
 START_SECONDS = 60
+VOLUMES = 10_000  # every bucket takes several; the default is reckoned from the free disk and soon used up
 STOP_SECONDS = 2  # its data is thrown away anyway
 _GRPC_OFFSET = 10_000  # SeaweedFS listens on each port + 10000 as well, unless told otherwise
 
@@ -84,6 +85,7 @@ def seaweedfs() -> Iterator[Server]:
     command = [
         *(program, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false"),
         *(f"-{service}.port={port}" for service, port in ports.items()),
+        f"-volume.max={VOLUMES}",
         # What else it would listen on, at fixed ports that two servers on one machine would fight for.
         *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-metricsPort={metrics}", f"-s3.config={config}"),
     ]

@@ -24,7 +24,7 @@ from integration_support import (
 from support import JPEG, OWNER, PNG, PREFIX, Stage
 
 from reconciler.adapters.memory import MemoryTable
-from reconciler.core.actions import Delete
+from reconciler.core.actions import Delete, Reason
 from reconciler.core.decide import Untracked
 from reconciler.core.guards import Limits
 from reconciler.core.keys import marker_key
