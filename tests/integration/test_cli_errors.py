@@ -221,15 +221,6 @@ def test_a_file_that_is_no_database_is_told(desk: Desk) -> None:
     one_line(desk.run("init"))
 
 
-def test_a_database_without_anybody_is_told(desk: Desk) -> None:
-    """A table server that does not answer is told with its setting, without the password."""
-    pytest.importorskip("psycopg")
-    desk.set(TABLE_URL=f"postgresql+psycopg://user:hunter2@127.0.0.1:{free_ports(1)[0]}/x")
-    said = one_line(desk.run("list"))
-    assert "RECONCILER_TABLE_URL" in said
-    assert "hunter2" not in said
-
-
 # S3
 
 
