@@ -106,6 +106,9 @@ def _untracked(case: _Case) -> Action:
     # Asked to act, but not without a known tag.
     if case.tag is Tag.UNKNOWN:
         return case.say(LookAtTag, Reason.TAG_NEEDED)
+    # Its row may have been lost with a restored backup while it was being completed.
+    if case.tag is Tag.COMPLETING and not case.accept_restored:
+        return case.say(Report, Reason.HELD_BACK)
     return case.say(DeleteUntracked if case.untracked is Untracked.DELETE else Quarantine, Reason.UNTRACKED)
 
 
@@ -201,6 +204,7 @@ TABLE = (
     Rung("none", "there", "older, tag completed", Report, Reason.DISPUTED),
     Rung("none", "there", "older, any other tag", Report, Reason.UNTRACKED),
     Rung("none", "there", "older, quarantine or delete asked for, tag unknown", LookAtTag, Reason.TAG_NEEDED),
+    Rung("none", "there", "older, quarantine or delete asked for, tag completing", Report, Reason.HELD_BACK),
     Rung("none", "there", "older, quarantine asked for, tag known", Quarantine, Reason.UNTRACKED),
     Rung("none", "there", "older, delete asked for, tag known", DeleteUntracked, Reason.UNTRACKED),
     Rung("pending", "none", "before due_at", Keep, Reason.AWAITING_UPLOAD),

@@ -217,6 +217,14 @@ SCENES = [
     ),
     Scene(("none", "there", "older, any other tag"), untracked, Report, Reason.UNTRACKED, (None, T.NONE)),
     Scene(
+        ("none", "there", "older, quarantine or delete asked for, tag completing"),
+        lambda s: untracked(s, status="completing"),
+        Report,
+        Reason.HELD_BACK,
+        (None, T.COMPLETING),
+        DELETE,
+    ),
+    Scene(
         ("none", "there", "older, quarantine asked for, tag known"),
         untracked,
         Quarantine,

@@ -51,6 +51,7 @@ EXAMPLES = (
     Case(None, listed(), Tag.COMPLETED),
     Case(None, listed(), Tag.PENDING),
     Case(None, listed(), Tag.UNKNOWN, Untracked.DELETE),
+    Case(None, listed(), Tag.COMPLETING, Untracked.DELETE),
     Case(None, listed(), Tag.NONE, Untracked.QUARANTINE),
     Case(None, listed(), Tag.OTHER, Untracked.DELETE),
     Case(early(Status.PENDING), None),
