@@ -85,6 +85,8 @@ class Applier:
 
         Applying a plan twice changes nothing more: the second time every action has moved.
         """
+        if plan.disputed or plan.accept_restored:
+            self.table.note_dispute(disputed=bool(plan.disputed))
         for refusal in self.check(plan, limits=limits):
             raise refusal
         started_at = self.clock.now()
@@ -168,7 +170,8 @@ class Applier:
                 case Settle() | Confirm() | MarkChanged():
                     return self._tend(action)
                 case HoldBack():
-                    moved = self.table.move([action.key], rows.hold_back(now=self.clock.now()))
+                    now = self.clock.now()
+                    moved = self.table.move([action.key], rows.hold_back(due_at=now + self.timing.retention, now=now))
                     return _done(action) if moved else _moved_on(action)
                 case Quarantine():
                     return self._quarantine(action)
@@ -221,7 +224,7 @@ class Applier:
         if self.table.get(action.key) is not None:
             return Outcome(action, Fate.SKIPPED, "it has a row now")
         tags = self.objects.tags(action.key)
-        if tag_of(tags) is Tag.COMPLETED:
+        if tag_of(tags).remembers or tag_of(tags) is Tag.COMPLETING:
             return Outcome(action, Fate.REPORTED, "disputed: it has been tagged completed since the plan was made")
         if not self.table.insert(self._track(action, Status.QUARANTINED, self.timing.release_grace)):
             return Outcome(action, Fate.SKIPPED, "it has a row now")

@@ -7,7 +7,7 @@ and may be run again after a crash anywhere.
 from collections.abc import Callable
 from enum import StrEnum
 
-from reconciler.core.keys import SYSTEM_FOLDER, marker_key
+from reconciler.core.keys import SYSTEM_FOLDER, ancestors, marker_key
 from reconciler.core.model import Binding
 from reconciler.errors import AccessDeniedError, BindingError, CredentialsError
 from reconciler.ports import Objects, Table
@@ -51,13 +51,19 @@ def initialise(
     key = marker_key(prefix)
     probe(objects, prefix=prefix, unique=new_id())
     marker, _ = objects.marker(key)
+    for outer in ancestors(prefix):
+        if objects.marker(marker_key(outer))[0] is not None:
+            raise BindingError(
+                f"another deployment has the prefix {outer!r}, in which {prefix!r} lies",
+                hint="give each deployment a prefix of its own, such as uploads/ and avatars/",
+            )
     mine = table.binding()
     if rebind or mine is None:
         if marker is not None and not rebind:
             raise BindingError(
                 f"{objects.bucket}/{prefix} already belongs to instance {marker.instance_id}, and this table is new",
-                hint="another deployment uses this prefix: choose your own; or, if its table was lost, run "
-                "`reconcile init --rebind`",
+                hint="is RECONCILER_TABLE_URL right, and this the right folder? If another deployment uses this prefix, "
+                "choose your own; only if its table is lost for good, run `reconcile init --rebind`",
             )
         mine = Binding(new_id(), objects.bucket, prefix)
         table.bind(mine)
@@ -74,5 +80,8 @@ def _read_back(objects: Objects, key: str, mine: Binding) -> Binding:
     marker, _ = objects.marker(key)
     if marker != mine:
         theirs = marker.instance_id if marker else "nobody"
-        raise BindingError(f"the bucket's marker names instance {theirs}, the table is {mine.instance_id}")
+        raise BindingError(
+            f"the bucket's marker names instance {theirs}, the table is {mine.instance_id}",
+            hint="they belong to two deployments: correct RECONCILER_TABLE_URL, RECONCILER_BUCKET or RECONCILER_PREFIX",
+        )
     return mine

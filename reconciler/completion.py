@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from reconciler.core import rows, sniff
+from reconciler.core.actions import Reason
 from reconciler.core.documents import pending_rule_id
 from reconciler.core.keys import parse_reference
 from reconciler.core.model import STATUS_TAG, ObjectFacts, Status, Tag, Upload, tag_of
@@ -24,6 +25,7 @@ from reconciler.errors import (
     ObjectNotFoundError,
     UnknownUploadError,
     UploadExpiredError,
+    UploadReleasedError,
     WrongSizeError,
     WrongTypeError,
 )
@@ -85,7 +87,7 @@ class Completer:
         if row.status is Status.COMPLETED:
             return self._completed(row, None)
         if row.status is not Status.PENDING or row.due_at <= self._clock.now():
-            raise UploadExpiredError
+            raise _too_late(row)
         joined = None if session is None else self._table.join(session)
         prepared = self._prepare(row)
         with self._table.begin() if joined is None else nullcontext(joined) as transaction:
@@ -126,8 +128,8 @@ class Completer:
         return _Prepared(facts, foreign)
 
     def _foreign_tags(self, facts: ObjectFacts) -> Mapping[str, str]:
-        # One tag is ours: the URL was signed with it. Anything else costs a request to know.
-        if facts.tag_count == 1:
+        # One tag, and S3 says that our rule sees it: then it is ours. Anything else costs a request to know.
+        if facts.tag_count == 1 and facts.expiring_rule == pending_rule_id(self._prefix):
             return {}
         tags = self._objects.tags(facts.key)
         return {name: value for name, value in tags.items() if name != STATUS_TAG}
@@ -164,7 +166,7 @@ class Completer:
         # Completed by another request after we looked: our retag undid its settling, so it is settled again.
         found = transaction.get(row.key)
         if found is None or found.status is not Status.COMPLETED:
-            raise UploadExpiredError
+            raise _too_late(found or row)
         return self._completed(found, prepared.foreign)
 
     def _completed(self, row: Upload, foreign: Mapping[str, str] | None) -> CompletedUpload:
@@ -184,6 +186,10 @@ class Completer:
 
         values = {column.name: getattr(row, column.name) for column in fields(Upload)}
         return CompletedUpload(**values, settle=settle_quietly)
+
+
+def _too_late(row: Upload) -> UploadExpiredError:
+    return UploadReleasedError() if row.reason == Reason.RELEASED.value else UploadExpiredError()
 
 
 def _check_owner(row: Upload | None, owner: str) -> Upload:

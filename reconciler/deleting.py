@@ -18,9 +18,10 @@ from reconciler.core.actions import (
     Deletion,
     FinishDeletion,
     Forget,
+    Reason,
     Tombstone,
 )
-from reconciler.core.model import Tag, Upload
+from reconciler.core.model import Status, Upload
 from reconciler.core.report import Fate, Outcome
 from reconciler.core.timing import Timing
 from reconciler.errors import JournalError, StoreError
@@ -59,7 +60,11 @@ class Deleter:
         """Bury due rows whose object never came."""
         for reason, group in groupby(batch, key=lambda action: action.reason):
             actions = list(group)
-            moved = self._table.move(_keys(actions), rows.bury_absent(reason, now=self._clock.now()))
+            now = self._clock.now()
+            if reason is Reason.UNTRACKED:
+                moved = self._table.forget(_keys(actions), rows.due(now))
+            else:
+                moved = self._table.move(_keys(actions), rows.bury_absent(reason, now=now))
             yield from (_done_or_moved(action, done=action.key in moved) for action in actions)
 
     def delete(self, batch: Sequence[Delete]) -> Iterator[Outcome]:
@@ -91,8 +96,8 @@ class Deleter:
             row = found.get(action.key)
             if row is None or not over.holds(row):
                 yield Outcome(action, Fate.SKIPPED, MOVED)
-            elif rows.untracked().holds(row) and vote(self._objects, action.key) is Tag.COMPLETED:
-                yield self._let_go(action, Fate.REPORTED, "disputed: it has been tagged completed since it was claimed")
+            elif rows.untracked().holds(row) and (objection := self._objection(action)):
+                yield self._let_go(objection)
             else:
                 ready.append(action)
         yield from self._destroy(ready)
@@ -101,13 +106,13 @@ class Deleter:
         """Claim tombstones whose object came after all, and delete it; the tombstone's life begins anew."""
         claimed = []
         for action in batch:
-            tag = vote(self._objects, action.key)
-            if tag is Tag.COMPLETED:
-                yield Outcome(action, Fate.REPORTED, "disputed: it has been tagged completed since the plan was made")
-            elif tag is None or not self._table.move([action.key], rows.claim_late(now=self._clock.now())):
-                yield Outcome(action, Fate.SKIPPED, MOVED)
-            else:
+            objection = self._objection(action, absent=True)
+            if objection:
+                yield objection
+            elif self._table.move([action.key], rows.claim_late(now=self._clock.now())):
                 claimed.append(action)
+            else:
+                yield Outcome(action, Fate.SKIPPED, MOVED)
         yield from self._destroy(claimed)
 
     def forget(self, batch: Sequence[Forget]) -> Iterator[Outcome]:
@@ -122,33 +127,41 @@ class Deleter:
             if timedelta() <= self._clock.now() - action.facts.seen_at <= self._timing.vote_life:
                 allowed.append(action)
                 continue
-            try:
-                tag = vote(self._objects, action.key)
-            except StoreError as error:
-                yield Outcome(action, Fate.FAILED, error.message)
-                continue
-            if tag is Tag.COMPLETED:
-                yield Outcome(action, Fate.REPORTED, "disputed: it has been tagged completed since the plan was made")
+            objection = self._objection(action)
+            if objection:
+                yield objection
             else:
                 allowed.append(action)
         return allowed
 
+    def _objection(self, action: Deletion, *, absent: bool = False) -> Outcome | None:
+        """Read the tag, and return what speaks against the deletion; with `absent`, also that there is nothing to delete."""
+        try:
+            tag = vote(self._objects, action.key)
+        except StoreError as error:
+            return Outcome(action, Fate.FAILED, error.message)
+        if tag is not None and tag.remembers:
+            return Outcome(action, Fate.REPORTED, f"disputed: it is tagged {tag}")
+        return Outcome(action, Fate.SKIPPED, MOVED) if absent and tag is None else None
+
     def _destroy(self, batch: Sequence[Deletion]) -> Iterator[Outcome]:
         """Delete the objects of claimed rows, and bury those that S3 has confirmed as gone."""
-        if not batch:
-            return
         found = self._table.get_many(_keys(batch))
-        self._journal.write([self._intent(action, found.get(action.key)) for action in batch])
-        errors = self._delete([_target(action.key, found.get(action.key)) for action in batch])
-        unwritten = self._write_outcomes(batch, errors)
-        self._table.move([action.key for action in batch if action.key not in errors], rows.bury(now=self._clock.now()))
-        for action in batch:
-            sized = _with_size(action, found.get(action.key))
+        mine = [action for action in batch if action.key in found and found[action.key].status is Status.DELETING]
+        yield from (Outcome(action, Fate.SKIPPED, MOVED) for action in batch if action not in mine)
+        if not mine:
+            return
+        self._journal.write([self._intent(action, found[action.key]) for action in mine])
+        errors = self._delete([_target(action, found[action.key]) for action in mine])
+        unwritten = self._write_outcomes(mine, errors)
+        self._bury([found[action.key] for action in mine if action.key not in errors])
+        for action in mine:
+            sized = _with_size(action, found[action.key])
             trouble = errors.get(action.key, unwritten)
             if not trouble:
                 yield Outcome(sized, Fate.DONE)
             elif trouble.startswith(PRECONDITION_FAILED):
-                yield self._let_go(sized, Fate.SKIPPED, "it has been replaced since the plan was made")
+                yield self._let_go(Outcome(sized, Fate.SKIPPED, "it has been replaced since the plan was made"))
             else:
                 yield Outcome(sized, Fate.FAILED, trouble)
 
@@ -160,10 +173,17 @@ class Deleter:
             return f"deleted, but {error.message}"
         return ""
 
-    def _let_go(self, action: Deletion, fate: Fate, detail: str) -> Outcome:
-        """Give an untracked object up again: it is not the one that was claimed, or no garbage after all."""
-        self._table.forget([action.key], rows.untracked())
-        return Outcome(action, fate, detail)
+    def _bury(self, gone: Sequence[Upload]) -> None:
+        """Leave tombstones where a URL may still be in use; an untracked object's key is nobody's any more."""
+        tracked = [row.key for row in gone if not rows.untracked().holds(row)]
+        self._table.move(tracked, rows.bury(now=self._clock.now()))
+        self._table.forget([row.key for row in gone if row.key not in tracked], rows.untracked())
+
+    def _let_go(self, outcome: Outcome) -> Outcome:
+        """Give an untracked object up again, unless S3 could not be asked: it is not the one that was claimed, or no garbage."""
+        if outcome.fate is not Fate.FAILED:
+            self._table.forget([outcome.action.key], rows.untracked())
+        return outcome
 
     def _delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
         try:
@@ -171,7 +191,7 @@ class Deleter:
         except StoreError as error:
             return {target.key: error.message for target in targets}
 
-    def _intent(self, action: Deletion, row: Upload | None) -> dict[str, Any]:
+    def _intent(self, action: Deletion, row: Upload) -> dict[str, Any]:
         facts = action.facts
         return {
             "at": self._clock.now().isoformat(),
@@ -179,18 +199,16 @@ class Deleter:
             "event": "intent",
             "key": action.key,
             "reason": action.reason.value,
-            "etag": facts.etag or (row.etag if row else None),
-            "size": facts.size or (row.known_size if row else None),
-            "version_id": row.version_id if row else None,
+            "etag": facts.etag or row.etag,
+            "size": facts.size or row.known_size,
+            "version_id": row.version_id,
             "row": {
                 "status": row.status.value,
                 "owner": row.owner,
                 "filename": row.filename,
                 "created_at": row.created_at.isoformat(),
                 "reason": row.reason,
-            }
-            if row
-            else None,
+            },
         }
 
     def _outcome(self, key: str, error: str | None) -> dict[str, Any]:
@@ -206,13 +224,14 @@ def _done_or_moved(action: Any, *, done: bool) -> Outcome:
     return Outcome(action, Fate.DONE) if done else Outcome(action, Fate.SKIPPED, MOVED)
 
 
-def _with_size(action: Deletion, row: Upload | None) -> Deletion:
+def _with_size(action: Deletion, row: Upload) -> Deletion:
     """Fill in the size that the finder did not see, as far as the row knows it."""
-    if action.facts.size is not None or row is None:
+    if action.facts.size is not None:
         return action
     return replace(action, facts=replace(action.facts, size=row.known_size))
 
 
-def _target(key: str, row: Upload | None) -> Target:
+def _target(action: Deletion, row: Upload) -> Target:
     # A tracked key is ours whatever lies there; an untracked object only while it is the one that was claimed.
-    return Target(key, row.etag if row and rows.untracked().holds(row) else None)
+    etag = action.facts.etag if isinstance(action, DeleteUntracked) else row.etag if rows.untracked().holds(row) else None
+    return Target(action.key, etag)

@@ -9,10 +9,10 @@ from datetime import datetime
 from reconciler.core import rows
 from reconciler.core.actions import Reason
 from reconciler.core.keys import parse_reference
-from reconciler.core.model import UNTRACKED_OWNER, ObjectFacts, Status, Tag, Upload
+from reconciler.core.model import UNTRACKED_OWNER, ObjectFacts, Status, Tag, Upload, tag_of, with_status
 from reconciler.core.requests import check_owner
 from reconciler.core.timing import Timing
-from reconciler.errors import NothingToSettleError, NotUploadedError, RetryTransactionError
+from reconciler.errors import NothingToSettleError, NotUploadedError, ObjectChangedError, RetryTransactionError
 from reconciler.ports import Clock, Objects, Signer, Table
 from reconciler.reading import bound, find, vote
 from reconciler.settling import settle
@@ -34,20 +34,38 @@ class Operator:
         key = self._key(reference)
         row = self.table.get(key)
         facts = self._there(key)
-        if row is not None and not self._is_disputed(row):
+        if row is not None and not self._may_adopt(row):
             raise NothingToSettleError(
                 f"{key} is {row.status} and not disputed",
-                hint="adopt takes an object that is tagged completed, one that is held back, or one without a row",
+                hint="adopt takes what is disputed, held back, quarantined, released but not yet due, or without a row",
             )
         whose = owner or (row.owner if row and row.owner != UNTRACKED_OWNER else None)
         if whose is None:
             raise NothingToSettleError(f"nobody knows whose {key} is", hint="say whose it is with --owner")
+        self._prepare(facts)
         if row is None:
             self._insert(key, facts, owner=whose, status=Status.COMPLETED)
-        elif not self.table.move([key], rows.adopt(facts, owner=check_owner(whose), now=self.clock.now())):
-            raise RetryTransactionError("the row moved while it was being adopted", hint="look again: `reconcile show KEY`")
+        elif not self.table.move([key], self._adopting(row, facts, check_owner(whose))):
+            raise RetryTransactionError(f"{key} is being deleted, or has moved", hint="look again: `reconcile show KEY`")
         settle(self.objects, self.table, self.clock, key=key, version_id=facts.version_id)
         return self._row(key)
+
+    def _may_adopt(self, row: Upload) -> bool:
+        return row.status in (Status.DELETING, Status.QUARANTINED) or self._is_disputed(row)
+
+    def _prepare(self, facts: ObjectFacts) -> None:
+        """Tag the object before the row says completed, as complete does: the lifecycle rule must not see it any more."""
+        tags = self.objects.tags(facts.key)
+        if not tag_of(tags).remembers:
+            self.objects.put_tags(facts.key, with_status(tags, Tag.COMPLETING), version_id=facts.version_id)
+        if self._there(facts.key).etag != facts.etag:
+            raise ObjectChangedError(hint="run it again")
+
+    def _adopting(self, row: Upload, facts: ObjectFacts, owner: str) -> rows.Move:
+        now = self.clock.now()
+        if row.status is Status.DELETING:
+            return rows.take_back(facts, owner=owner, now=now, timing=self.timing)
+        return rows.adopt(facts, owner=owner, now=now)
 
     def release(self, reference: str) -> Upload:
         """Let an object go after the release grace: a completed one, or a disputed one in favour of the table."""
@@ -89,12 +107,18 @@ class Operator:
         if row.status not in rows.DISPUTABLE:
             return False
         tag = vote(self.objects, row.key)
-        return tag is Tag.COMPLETED or (tag is Tag.COMPLETING and row.reason == Reason.HELD_BACK.value)
+        if tag is None or not (tag.remembers or (tag is Tag.COMPLETING and self.table.disputed())):
+            return False
+        # The operator settles one; others like it may not be due yet.
+        self.table.note_dispute(disputed=True)
+        return True
 
     def _there(self, key: str) -> ObjectFacts:
         facts = find(self.objects, key)
         if facts is None:
-            raise NotUploadedError(f"there is no object at {key}", hint="")
+            raise NotUploadedError(
+                f"there is no object at {key}", hint="`reconcile release KEY` ends a completed row without an object"
+            )
         return facts
 
     def _row(self, key: str) -> Upload:
@@ -104,7 +128,8 @@ class Operator:
         return row
 
     def _release_untracked(self, key: str, due_at: datetime) -> None:
-        if vote(self.objects, key) is not Tag.COMPLETED:
+        tag = vote(self.objects, key)
+        if tag is None or not tag.remembers:
             raise NothingToSettleError(
                 f"{key} has no row and is not disputed",
                 hint="`reconcile apply --untracked delete` deletes such objects",

@@ -12,6 +12,7 @@ ReconcilerError                     1
 ├── UploadError                     one upload cannot go on
 │   ├── UnknownUploadError          no such key, or not this owner's: the same words for both
 │   ├── UploadExpiredError          past its deadline, or already claimed by a sweep
+│   │   └── UploadReleasedError     the application has let go of it, or replaced it
 │   ├── NotUploadedError            nothing was ever put at the key
 │   ├── NotCompletedError           only a completed upload can be released
 │   ├── NothingToSettleError        the operator's word is not needed for this key
@@ -63,6 +64,8 @@ class ReconcilerError(Exception):
         self.hint = hint or self.default_hint
         self.facts = facts
         super().__init__(self.message)
+        if self.hint:
+            self.add_note(f"hint: {self.hint}")
 
 
 class SettingsError(ReconcilerError):
@@ -109,6 +112,10 @@ class UploadExpiredError(UploadError):
     """The upload is past its deadline and can no longer be completed."""
 
     default_hint = "presign again and let the user upload once more"
+
+
+class UploadReleasedError(UploadExpiredError):
+    """The upload was released or replaced and can no longer be completed."""
 
 
 class NotUploadedError(UploadError):
@@ -226,7 +233,7 @@ class TableError(ReconcilerError):
 class TableNotInitialisedError(TableError):
     """The upload table does not exist yet."""
 
-    default_hint = "run `reconcile init`"
+    default_hint = "is RECONCILER_TABLE_URL right, and this the right folder? If so, run `reconcile init`"
 
 
 class TableVersionError(TableError):

@@ -12,14 +12,14 @@ from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 from reconciler.core import rows
-from reconciler.core.actions import Action, Facts, Forget, LookAtTag, Planned, Reason, Report, Settle, Tombstone
+from reconciler.core.actions import Action, Confirm, Facts, Forget, LookAtTag, Planned, Reason, Report, Settle, Tombstone
 from reconciler.core.decide import Untracked, decide
-from reconciler.core.keys import day_start, is_system, marker_key
-from reconciler.core.model import ObjectEntry, Tag, Upload
+from reconciler.core.keys import day_start, is_marker, is_system, marker_key
+from reconciler.core.model import ObjectEntry, Tag, Upload, is_another
 from reconciler.core.plan import Finder, Plan, Seen, hold_back, is_planned
 from reconciler.core.rows import LIVE, Where
 from reconciler.core.timing import Timing
-from reconciler.errors import StoreUnavailableError, UnorderedListingError
+from reconciler.errors import BindingError, StoreError, UnorderedListingError
 from reconciler.ports import Clock, ObjectReader, TableReader
 from reconciler.reading import bound, find, vote
 
@@ -75,11 +75,12 @@ class Planner:
         self._prefix = prefix
         self._new_id = new_id
         self._workers = workers
+        self._restored = False
 
     def sweep(self, options: PlanOptions | None = None, *, progress: Progress | None = None) -> Plan:
         """Plan from the table alone: what is due, unfinished, unsettled, unconfirmed, or outlived.
 
-        Costs one tag request per due row and per outlived tombstone, and a HEAD per unsettled row.
+        Costs one tag request per due row and per outlived tombstone, and a HEAD per unsettled or unconfirmed row.
         """
         tally = _Tally(progress)
         return self._plan(Finder.SWEEP, self._rows_to_sweep(tally), options or PlanOptions(), tally, Where())
@@ -102,6 +103,7 @@ class Planner:
         facts = find(self._objects, key)
         if row is None and facts is None:
             return None
+        self._restored = self._table.disputed()
         tag = (vote(self._objects, key) if facts else None) or Tag.UNKNOWN
         return self._decide(Suspect(row, facts.entry if facts else None, tag), options or PlanOptions())
 
@@ -115,7 +117,11 @@ class Planner:
     ) -> Plan:
         created_at = self._clock.now()
         binding = bound(self._table, bucket=self._objects.bucket, prefix=self._prefix)
-        self._objects.marker(marker_key(self._prefix))  # S3 out of reach, or not ours to read: known before a thousand votes
+        # S3 out of reach, not ours to read, or another table's: known before a thousand votes.
+        marker, _ = self._objects.marker(marker_key(self._prefix))
+        if is_another(marker, binding):
+            raise BindingError(f"the bucket's marker names another table than this one ({binding.instance_id})")
+        self._restored = self._table.disputed() and not options.accept_restored
         decided: list[Planned] = []
         kept = 0
         with ThreadPoolExecutor(self._workers) as pool:
@@ -133,6 +139,7 @@ class Planner:
             created_at=created_at,
             seen=replace(tally.seen(), rows=self._table.count(scope), due=self._table.count(rows.due(created_at))),
             kept=kept,
+            accept_restored=options.accept_restored,
             complete=not any(action.reason is Reason.UNKNOWN for action in decided),
             actions=tuple(decided) if options.accept_restored else hold_back(decided),
         )
@@ -143,7 +150,7 @@ class Planner:
         """Decide about one key; where S3 fails to answer for it, say so and go on: unknown is not absent."""
         try:
             return self._resolve(suspect, options)
-        except StoreUnavailableError:
+        except StoreError:
             key = (suspect.row or suspect.entry or ObjectEntry("")).key
             facts = Facts.of(suspect.row, suspect.entry, tag=Tag.UNKNOWN, now=self._clock.now())
             return Report(key=key, reason=Reason.UNKNOWN, facts=facts)
@@ -169,7 +176,7 @@ class Planner:
             now=self._clock.now(),
             timing=self._timing,
             untracked=options.untracked,
-            accept_restored=options.accept_restored,
+            restored=self._restored,
         )
 
     @staticmethod
@@ -198,7 +205,7 @@ class Planner:
         for row in self._every(rows.due(now), "due_at"):
             yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.unfinished(now), "due_at"):
-            yield tally.row(Suspect(row, None))
+            yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.unsettled(), "key"):
             yield tally.row(Suspect(row, _as_recorded(row)))
         for row in self._every(rows.unconfirmed(now, self._timing), "settled_at"):
@@ -236,7 +243,7 @@ class Planner:
                 yield page
 
     def _compare(self, page: Sequence[ObjectEntry], after: str, upto: str | None, tally: "_Tally") -> Iterator[Suspect]:
-        entries = iter([entry for entry in page if not is_system(entry.key, prefix=self._prefix)])
+        entries = iter([entry for entry in page if not self._is_system(entry.key)])
         entry = next(entries, None)
         for row in self._rows_between(after, upto):
             while entry is not None and entry.key < row.key:
@@ -249,6 +256,15 @@ class Planner:
                 yield tally.pair(Suspect(row, None))
         for rest in chain([entry] if entry else [], entries):
             yield tally.pair(Suspect(None, rest))
+
+    def _is_system(self, key: str) -> bool:
+        if is_system(key, prefix=self._prefix):
+            return True
+        if is_marker(key):
+            raise BindingError(
+                f"another deployment lives below {self._prefix!r}: {key}", hint="give each deployment a prefix of its own"
+            )
+        return False
 
     def _rows_between(self, after: str, upto: str | None) -> Iterator[Upload]:
         while page := self._table.between(after, upto, limit=PAGE):
@@ -287,7 +303,7 @@ def _as_recorded(row: Upload) -> ObjectEntry:
 
 def _needs_proof(action: Action, suspect: Suspect) -> bool:
     """Say whether the decision rests on what nobody has asked S3 for by name: an absence, or an object as a row recalls it."""
-    if isinstance(action, Settle):
+    if isinstance(action, Settle | Confirm):
         return suspect.entry is not None and suspect.entry.last_modified is None
     rests_on_absence = isinstance(action, Tombstone | Forget) or action.reason is Reason.MISSING
     return rests_on_absence and suspect.tag is Tag.UNKNOWN

@@ -165,6 +165,10 @@ class TableReader(Protocol):
         """Return what this table is bound to; None before it is bound."""
         ...
 
+    def disputed(self) -> bool:
+        """Say whether a dispute was met since somebody last said that the table is no old backup."""
+        ...
+
 
 class TableWriter(Protocol):
     """What may be done to the table. Each verb is its own transaction, committed when it returns."""
@@ -183,6 +187,10 @@ class TableWriter(Protocol):
 
     def bind(self, binding: Binding) -> None:
         """Write what this table is bound to, in place of what it was bound to before."""
+        ...
+
+    def note_dispute(self, *, disputed: bool) -> None:
+        """Note that a dispute was met, or that the operator accepts the table as it is."""
         ...
 
     def record_run(self, run: Run) -> None:

@@ -65,19 +65,24 @@ class PresignedUpload:
         }
 
 
-def check_signed_put(request: SignedRequest) -> None:
-    """Raise SigningError unless SigV4 covers every header that S3 must check."""
+def check_signed_put(request: SignedRequest, *, object_url: str) -> None:
+    """Raise SigningError unless SigV4 covers every header that S3 must check, for this object and no other."""
+    if request.url.split("?")[0] != object_url:
+        raise SigningError("the client signed for another address than the object's")
     query = parse_qs(urlsplit(request.url).query)
     signed = set(query.get("X-Amz-SignedHeaders", [""])[0].split(";"))
     _require_v4(query.get("X-Amz-Algorithm", [""])[0])
     _require(PUT_HEADERS - signed, "signed headers")
 
 
-def check_signed_post(request: SignedRequest) -> None:
-    """Raise SigningError unless the POST policy fixes everything that S3 must check."""
+def check_signed_post(request: SignedRequest, *, bucket: str, key: str) -> None:
+    """Raise SigningError unless the POST policy fixes everything that S3 must check, for this object and no other."""
     _require_v4(request.fields.get("x-amz-algorithm", ""))
     policy = json.loads(base64.b64decode(request.fields.get("policy", "e30=")))
-    named = {_condition_name(condition) for condition in policy.get("conditions", [])}
+    conditions = policy.get("conditions", [])
+    if {"bucket": bucket} not in conditions or {"key": key} not in conditions:
+        raise SigningError("the client signed for another object")
+    named = {_condition_name(condition) for condition in conditions}
     _require(POST_CONDITIONS - named, "policy conditions")
 
 
@@ -140,7 +145,7 @@ class Presigner:
         row = self._remember(filename, content_type, size, size, owner, metadata, replaces)
         kind = row.declared_type or ""
         request = self._signer.put(row.key, content_type=kind, size=size, seconds=self._seconds)
-        check_signed_put(request)
+        check_signed_put(request, object_url=row.object_url)
         return _ticket(request, row)
 
     def post(
@@ -162,7 +167,7 @@ class Presigner:
         row = self._remember(filename, content_type, least, largest, owner, metadata, replaces)
         kind = row.declared_type or ""
         request = self._signer.post(row.key, content_type=kind, min_size=least, max_size=largest, seconds=self._seconds)
-        check_signed_post(request)
+        check_signed_post(request, bucket=self._bucket, key=row.key)
         return _ticket(request, row)
 
     @property
@@ -215,7 +220,8 @@ class Presigner:
         try:
             inserted = self._table.insert(row, also=also)
         except TableBusyError as error:
-            raise TableBusyError(hint="presign before you begin your own transaction: SQLite lets one write at a time") from error
+            hint = "presign before you begin your own transaction; with begin_immediate even one that only reads locks SQLite"
+            raise TableBusyError(hint=hint) from error
         if not inserted:
             raise TableError(f"the fresh key {row.key} is taken", hint="presign again; keys are random, this should never happen")
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
 from reconciler.adapters.clocks import SystemClock
@@ -20,6 +20,7 @@ from reconciler.adapters.sql import SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
 from reconciler.disputes import Operator
+from reconciler.errors import SettingsError
 from reconciler.installer import Installer
 from reconciler.planner import Planner
 from reconciler.settings import Settings, load_settings
@@ -191,5 +192,7 @@ def _table(settings: Settings, given: Any) -> SqlTable:
     if isinstance(given, Engine):
         if given.dialect.name == "sqlite":
             check_file(given.url)
+        if isinstance(given.pool, StaticPool):
+            raise SettingsError("the engine has one connection for everybody (StaticPool)", hint="use an engine with a real pool")
         return SqlTable(given, schema=settings.table_schema)
     return SqlTable(make_engine(settings.table_url), schema=settings.table_schema)

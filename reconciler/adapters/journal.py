@@ -17,14 +17,22 @@ class FileJournal:
 
     def write(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Append the lines and flush them to disk, or raise JournalError."""
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
         try:
             with open(self._path, "a", encoding="utf-8", opener=_private) as file:
-                file.write(text)
+                file.write(self._mended(text))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise JournalError(f"the journal {self._path} cannot be written: {error.strerror}") from error
+
+    def _mended(self, text: str) -> str:
+        # A line that was cut short by a full disk must not swallow the next one.
+        with self._path.open("rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return text
+            file.seek(-1, os.SEEK_END)
+            return text if file.read(1) == b"\n" else f"\n{text}"
 
 
 class ListJournal:

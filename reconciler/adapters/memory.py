@@ -212,6 +212,7 @@ class MemoryTable:
     def __init__(self) -> None:
         self._rows: dict[str, Upload] = {}
         self._binding: Binding | None = None
+        self._disputed = False
         self._lock = threading.RLock()
         self.runs: dict[str, Run] = {}
 
@@ -271,6 +272,14 @@ class MemoryTable:
     def bind(self, binding: Binding) -> None:
         """Write what this table is bound to."""
         self._binding = binding
+
+    def disputed(self) -> bool:
+        """Say whether a dispute was noted."""
+        return self._disputed
+
+    def note_dispute(self, *, disputed: bool) -> None:
+        """Note a dispute, or that it is over."""
+        self._disputed = disputed
 
     def record_run(self, run: Run) -> None:
         """Keep one run."""

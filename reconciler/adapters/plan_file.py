@@ -18,10 +18,14 @@ _PLAN = TypeAdapter(Plan)
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan, readable by this user alone, whole or not at all; raises PlanFileError where that is impossible."""
+    text = _PLAN.dump_json(plan, indent=1) + b"\n"
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(text)  # a pipe or a device keeps what it is
+            return
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:  # made with mode 0600
-            file.write(_PLAN.dump_json(plan, indent=1) + b"\n")
-        Path(file.name).replace(path)
+            file.write(text)
+        Path(file.name).replace(path.resolve())
     except OSError as error:
         raise PlanFileError(f"the plan cannot be written to {path}: {error.strerror}", hint="name another file") from error
 
@@ -40,6 +44,9 @@ def read_plan(path: Path) -> Plan:
     # Each kind of action is its class's default, so one that names none would be taken for the first that fits.
     if not all("kind" in action for action in json.loads(text).get("actions", [])):
         raise PlanFileError(f"{path} is not a plan: an action has no kind")
+    keys = [action.key for action in plan.actions]
+    if len(keys) != len(set(keys)):
+        raise PlanFileError(f"{path} is not a plan: it names a key twice")
     if any(moment.tzinfo is None for moment in _moments(plan)):
         raise PlanFileError(f"{path} is not a plan: a time has no time zone")
     return plan

@@ -18,19 +18,20 @@ DRIFT = 3
 
 
 @click.command()
-@click.option(
-    "--rebind", is_flag=True, help="Give table and bucket a new common id: after a table was lost, never for two tables."
-)
+@click.option("--rebind", is_flag=True, help="Give table and bucket a new common id: only after a table was lost for good.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before rebinding.")
 @click.pass_context
-def init(ctx: click.Context, *, rebind: bool) -> None:
+def init(ctx: click.Context, *, rebind: bool, yes: bool) -> None:
     """Create the table, and bind it to the bucket. Safe to run again.
 
     Also brings an older table up to date, and makes sure that S3 tells this role when an object is absent: without
     s3:ListBucket it answers 403 instead, and nothing could be decided.
     """
     here: Deployment = ctx.obj.here
+    if rebind and not yes:
+        _ask(f"Take {here.objects.bucket}/{here.prefix} away from the table it belongs to, for {here.table.place}?")
     bound, what = here.initialise(rebind=rebind)
-    render.say(f"{bound.bucket}/{bound.prefix} and the table are instance {bound.instance_id}: {what}")
+    render.say(f"{bound.bucket}/{bound.prefix} and {here.table.place} are instance {bound.instance_id}: {what}")
 
 
 @click.command()
@@ -51,9 +52,7 @@ def install(ctx: click.Context, *, yes: bool) -> None:
     if not diff.drifted:
         return
     if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("nobody is there to ask: add --yes")
-        click.confirm(f"Change the lifecycle rules of {here.objects.bucket}?", abort=True, err=True)
+        _ask(f"Change the lifecycle rules of {here.objects.bucket}?")
     installer.install()
     render.say("installed and read back")
 
@@ -86,6 +85,12 @@ def policy(name: str | None, *, given: tuple[str, ...]) -> None:
     settings = load_settings()
     values = lifecycle_values(settings.timing(), settings.prefix) | {"bucket": settings.bucket}
     click.echo(json.dumps(fill(documents.load(name), values | dict(_pair(text) for text in given)), indent=2))
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to ask: add --yes")
+    click.confirm(question, abort=True, err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

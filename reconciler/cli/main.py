@@ -77,11 +77,12 @@ class Reconcile(click.Group):
 )
 @click.version_option(package_name="reconciler")
 @click.option("-v", "--verbose", is_flag=True, help="Log every action on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what needs somebody: for cron.")
 @click.option("--trace", is_flag=True, help="Show the trace of an error.")
 @click.pass_context
-def main(ctx: click.Context, /, *, verbose: bool, trace: bool) -> None:  # noqa: ARG001  read from ctx.params
+def main(ctx: click.Context, /, *, verbose: bool, quiet: bool, trace: bool) -> None:  # noqa: ARG001  read from ctx.params
     """Set up what every command shares."""
-    logs.set_up(verbose=verbose, quiet=sys.stderr.isatty() and not verbose)
+    logs.set_up(verbose=verbose, quiet=(quiet or sys.stderr.isatty()) and not verbose)
     ctx.obj = Context()
 
 

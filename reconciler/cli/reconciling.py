@@ -109,7 +109,7 @@ def sweep(ctx: click.Context, *, max_delete: int | None, accept_restored: bool, 
     here: Deployment = ctx.obj.here
     with _progress("sweeping") as progress:
         found = here.planner().sweep(PlanOptions(accept_restored=accept_restored), progress=progress)
-    render.say(render.summary(found))
+    render.talk(render.summary(found))
     report = _apply(here, found, Limits(max_delete=max_delete))
     render.run(report, output)
     render.reports(found.reports)
@@ -155,7 +155,7 @@ def _apply(here: Deployment, found: Plan, limits: Limits) -> RunReport:
         deleted=len(report.deleted),
         bytes_deleted=report.bytes_deleted,
         failed=len(report.of(Fate.FAILED)),
-        reported=len(found.reports),
+        reported=len(found.reports) + len(report.of(Fate.REPORTED)),
         seconds=round((report.ended_at - report.started_at).total_seconds(), 1),
     )
     render.trouble(report.outcomes)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from reconciler.core.actions import HoldBack, MarkChanged, Planned
+from reconciler.core.actions import MarkChanged, Planned
 from reconciler.core.model import Tag
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate, Outcome, RunReport
@@ -26,7 +26,7 @@ MARKS = {
     "settle": "=",
     "confirm": "=",
     "mark-changed": "!",
-    "hold-back": "!",
+    "hold-back": "·",
     "quarantine": "~",
     "tombstone": "-",
     "delete": "-",
@@ -56,6 +56,12 @@ def printable(value: Any) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value))
 
 
+def talk(text: str) -> None:
+    """Say what is good to know, unless --quiet."""
+    if not click.get_current_context().find_root().params.get("quiet"):
+        say(text)
+
+
 def say(text: str) -> None:
     """Talk, on stderr."""
     click.echo(printable(text), err=True)
@@ -71,10 +77,10 @@ def fail(error: ReconcilerError) -> None:
 def data(value: Any, output: str, *, rows: Iterable[Any] = ()) -> None:
     """Print a result as json, or its rows as jsonl."""
     if output == "json":
-        click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(plain(value), indent=2))
         return
     for row in rows:
-        click.echo(json.dumps(plain(row), ensure_ascii=False))
+        click.echo(json.dumps(plain(row)))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -139,7 +145,7 @@ def run(report: RunReport, output: str) -> None:
     counts = list(report.counts().items())
     if counts:
         table(["outcome", "count"], counts)
-    say(f"{count(len(report.deleted), 'object')} deleted, {size(report.bytes_deleted)} freed")
+    talk(f"{count(len(report.deleted), 'object')} deleted, {size(report.bytes_deleted)} freed")
 
 
 def _run_data(report: RunReport) -> dict[str, Any]:
@@ -158,9 +164,10 @@ def _run_data(report: RunReport) -> dict[str, Any]:
 def trouble(outcomes: Iterable[Outcome]) -> None:
     """Tell, on stderr, what was not done and what somebody should look at."""
     for outcome in outcomes:
-        told = isinstance(outcome.action, MarkChanged | HoldBack)  # `reports` tells of those
-        if outcome.fate is Fate.FAILED or (outcome.fate is Fate.REPORTED and not told):
-            say(f"{outcome.fate}: {outcome.action.kind}: {outcome.action.key}: {outcome.detail}")
+        if outcome.fate is Fate.FAILED:
+            say(f"failed: {outcome.action.kind}: {outcome.action.key}: {outcome.detail}")
+        elif outcome.fate is Fate.REPORTED and not isinstance(outcome.action, MarkChanged):  # `reports` tells of those
+            say(f"report: {outcome.action.key}: {outcome.detail}")
 
 
 def count(number: int, noun: str) -> str:

@@ -43,7 +43,7 @@ def list_(ctx: click.Context, *, status: tuple[str, ...], owner: str | None, due
         render.data(rows, output, rows=rows)
         return
     headings = ["status", "owner", "created", "due", "bytes", "key"]
-    render.table(headings, ((r.status, r.owner, _when(r.created_at), _when(r.due_at), r.size, r.key) for r in rows))
+    render.table(headings, ((r.status, r.owner, _when(r.created_at), _due(r), r.size, r.key) for r in rows))
 
 
 @click.command()
@@ -111,7 +111,9 @@ def accept(ctx: click.Context, *, key: str) -> None:
 
 
 def _tell(row: Upload) -> None:
-    until = f", until {_when(row.due_at)}" if row.status is Status.DELETING else ""
+    until = ""
+    if row.status is Status.DELETING:
+        until = f": the first sweep after {_when(row.due_at)} deletes it; until then `reconcile adopt KEY` takes it back"
     render.say(f"{row.key} is {row.status}{until}")
 
 
@@ -135,6 +137,10 @@ def _decision(action: Action, row: Upload | None) -> str:
         f" It is due {_when(row.due_at)}." if row and row.status in (Status.PENDING, Status.DELETING, Status.QUARANTINED) else ""
     )
     return f"now: {action.kind} ({action.reason}). {WHY[action.reason]}{when}"
+
+
+def _due(row: Upload) -> str:
+    return "" if row.status in (Status.COMPLETED, Status.DELETED) else _when(row.due_at)
 
 
 def _when(moment: datetime) -> str:

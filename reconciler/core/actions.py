@@ -34,6 +34,7 @@ class Reason(StrEnum):
     UNTRACKED = "untracked"
     DISPUTED = "disputed"
     HELD_BACK = "held-back"
+    WAS_COMPLETING = "was-completing"
     CHANGED = "changed"
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -126,7 +127,7 @@ class MarkChanged(_Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldBack(_Action):
-    """Note in a due row that it may have been completed before a backup was restored, and report it."""
+    """Give a due upload that was being completed one more retention, so that a restored backup shows itself first."""
 
     kind: Literal["hold-back"] = "hold-back"
 
@@ -181,6 +182,7 @@ class Forget(_Action):
 
 
 Deletion = Delete | DeleteUntracked | FinishDeletion | DeleteLateArrival
+Ending = Deletion | Quarantine | Tombstone | Forget
 Writing = RecordStored | Settle | Confirm | MarkChanged | HoldBack | Quarantine | Tombstone | Deletion | Forget
 Planned = Writing | Report
 Action = Keep | LookAtTag | Planned

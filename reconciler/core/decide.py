@@ -18,6 +18,7 @@ from reconciler.core.actions import (
     Facts,
     FinishDeletion,
     Forget,
+    HoldBack,
     Keep,
     LookAtTag,
     MarkChanged,
@@ -50,7 +51,7 @@ class _Case(NamedTuple):
     now: datetime
     timing: Timing
     untracked: Untracked
-    accept_restored: bool
+    restored: bool
 
     def say(self, action: Callable[..., Action], reason: Reason) -> Action:
         facts = Facts.of(self.row, self.entry, tag=self.tag, now=self.now)
@@ -65,17 +66,18 @@ def decide(
     now: datetime,
     timing: Timing,
     untracked: Untracked = Untracked.REPORT,
-    accept_restored: bool = False,
+    restored: bool = False,
 ) -> Action:
     """Decide what to do about one key.
 
     `entry` None means that the object is known to be absent (NoSuchKey, 404, or not in a listing; for a completed row the
-    caller has confirmed it by HEAD). An unknown tag never leads to a deletion: the answer is then LookAtTag.
+    caller has confirmed it by HEAD). An unknown tag never leads to a deletion: the answer is then LookAtTag. `restored` means
+    that a dispute was met and nobody has yet said that the table is no old backup.
     """
     known = row or entry
     if known is None:
         raise ValueError("decide needs a row or an object")
-    case = _Case(known.key, row, entry, tag, now, timing, untracked, accept_restored)
+    case = _Case(known.key, row, entry, tag, now, timing, untracked, restored)
     if row is None:
         return _untracked(case)
     match row.status:
@@ -99,15 +101,16 @@ def _untracked(case: _Case) -> Action:
     if entry is None or entry.last_modified is None or case.now - entry.last_modified < case.timing.retention:
         return case.say(Keep, Reason.TOO_YOUNG)
     # Somebody completed it, but the table does not know: a lost commit, never garbage.
-    if case.tag is Tag.COMPLETED:
+    if case.tag.remembers:
         return case.say(Report, Reason.DISPUTED)
-    if case.untracked is Untracked.REPORT:
+    # Another deployment's own object is nobody's garbage either.
+    if case.untracked is Untracked.REPORT or case.tag is Tag.SYSTEM:
         return case.say(Report, Reason.UNTRACKED)
     # Asked to act, but not without a known tag.
     if case.tag is Tag.UNKNOWN:
         return case.say(LookAtTag, Reason.TAG_NEEDED)
     # Its row may have been lost with a restored backup while it was being completed.
-    if case.tag is Tag.COMPLETING and not case.accept_restored:
+    if case.tag is Tag.COMPLETING:
         return case.say(Report, Reason.HELD_BACK)
     return case.say(DeleteUntracked if case.untracked is Untracked.DELETE else Quarantine, Reason.UNTRACKED)
 
@@ -122,10 +125,19 @@ def _pending(case: _Case, row: Upload) -> Action:
         return case.say(Keep, Reason.AWAITING_COMPLETION)
     if case.entry is None:
         return case.say(Tombstone, Reason.NEVER_UPLOADED)
-    # An earlier run met disputes: this one, too, may have been completed before a backup was restored.
-    if row.reason == Reason.HELD_BACK.value and case.tag is Tag.COMPLETING and not case.accept_restored:
-        return case.say(Report, Reason.HELD_BACK)
+    if case.tag is Tag.COMPLETING:
+        return _was_completing(case, row)
     return _due(case, Reason.ABANDONED)
+
+
+def _was_completing(case: _Case, row: Upload) -> Action:
+    # A completion that was rolled back, or one whose commit a restored backup has lost. They look alike.
+    if case.restored:
+        return case.say(Report, Reason.HELD_BACK)
+    # One more retention: by then every upload of the backup's time is due, and a dispute would have shown itself.
+    if row.reason != Reason.WAS_COMPLETING.value:
+        return case.say(HoldBack, Reason.WAS_COMPLETING)
+    return case.say(Delete, Reason.ABANDONED)
 
 
 def _due(case: _Case, reason: Reason, deletion: Callable[..., Action] = Delete) -> Action:
@@ -133,7 +145,7 @@ def _due(case: _Case, reason: Reason, deletion: Callable[..., Action] = Delete) 
     if case.tag is Tag.UNKNOWN:
         return case.say(LookAtTag, Reason.TAG_NEEDED)
     # The tag remembers a completion that the row does not: the table lost a commit.
-    if case.tag is Tag.COMPLETED:
+    if case.tag.remembers:
         return case.say(Report, Reason.DISPUTED)
     return case.say(deletion, reason)
 
@@ -201,7 +213,7 @@ class Rung(NamedTuple):
 
 TABLE = (
     Rung("none", "there", "younger than the minimum age, or age unknown", Keep, Reason.TOO_YOUNG),
-    Rung("none", "there", "older, tag completed", Report, Reason.DISPUTED),
+    Rung("none", "there", "older, tag completed or changed", Report, Reason.DISPUTED),
     Rung("none", "there", "older, any other tag", Report, Reason.UNTRACKED),
     Rung("none", "there", "older, quarantine or delete asked for, tag unknown", LookAtTag, Reason.TAG_NEEDED),
     Rung("none", "there", "older, quarantine or delete asked for, tag completing", Report, Reason.HELD_BACK),
@@ -212,8 +224,10 @@ TABLE = (
     Rung("pending", "there", "before due_at, not yet recorded as stored", RecordStored, Reason.STORED),
     Rung("pending", "there", "before due_at, recorded", Keep, Reason.AWAITING_COMPLETION),
     Rung("pending", "there", "due, tag unknown", LookAtTag, Reason.TAG_NEEDED),
-    Rung("pending", "there", "due, tag completed", Report, Reason.DISPUTED),
-    Rung("pending", "there", "due, tag completing, held back before", Report, Reason.HELD_BACK),
+    Rung("pending", "there", "due, tag completed or changed", Report, Reason.DISPUTED),
+    Rung("pending", "there", "due, tag completing, for the first time", HoldBack, Reason.WAS_COMPLETING),
+    Rung("pending", "there", "due, tag completing, for the second time", Delete, Reason.ABANDONED),
+    Rung("pending", "there", "due, tag completing, a dispute was met", Report, Reason.HELD_BACK),
     Rung("pending", "there", "due, any other tag", Delete, Reason.ABANDONED),
     Rung("completed", "none", "confirmed by HEAD 404", Report, Reason.MISSING),
     Rung("completed", "other etag", "tag unknown", LookAtTag, Reason.TAG_NEEDED),
@@ -233,10 +247,10 @@ TABLE = (
     Rung("quarantined", "any", "before due_at", Keep, Reason.QUARANTINED),
     Rung("quarantined", "none", "due", Tombstone, Reason.UNTRACKED),
     Rung("quarantined", "there", "due, tag unknown", LookAtTag, Reason.TAG_NEEDED),
-    Rung("quarantined", "there", "due, tag completed", Report, Reason.DISPUTED),
+    Rung("quarantined", "there", "due, tag completed or changed", Report, Reason.DISPUTED),
     Rung("quarantined", "there", "due, any other tag", Delete, Reason.UNTRACKED),
     Rung("deleted", "there", "tag unknown", LookAtTag, Reason.TAG_NEEDED),
-    Rung("deleted", "there", "tag completed", Report, Reason.DISPUTED),
+    Rung("deleted", "there", "tag completed or changed", Report, Reason.DISPUTED),
     Rung("deleted", "there", "any other tag", DeleteLateArrival, Reason.LATE_ARRIVAL),
     Rung("deleted", "none", "a URL could still be in use", Keep, Reason.TOMBSTONE),
     Rung("deleted", "none", "tombstone outlived every URL", Forget, Reason.OUTLIVED),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.core.actions import Forget
+from reconciler.core.actions import Quarantine
 from reconciler.core.model import Binding
 from reconciler.core.plan import Finder, Plan
 from reconciler.errors import (
@@ -54,11 +54,16 @@ class World:
 def refusals(plan: Plan, *, world: World, limits: Limits, plan_life: timedelta) -> list[RefusedError]:
     """Return every reason to refuse the plan; none where it may be applied."""
     found = list(_elsewhere(plan, world.binding)) if plan.writing else []
-    if plan.deletions or any(isinstance(action, Forget) for action in plan.writing):
+    if plan.endings:
         found += [*_marker(plan, world), *_stale(plan, world.now, plan_life), *_clocks(world)]
-    if plan.deletions:
+    if _destructive(plan):
         found += [*_wrong_table(plan), *_disputes(plan), *_too_many(plan, limits)]
     return found
+
+
+def _destructive(plan: Plan) -> int:
+    """Count what takes objects away: deletions, and the quarantine that leads to them."""
+    return len(plan.deletions) + sum(isinstance(action, Quarantine) for action in plan.actions)
 
 
 def _elsewhere(plan: Plan, binding: Binding) -> Iterator[RefusedError]:
@@ -104,17 +109,26 @@ def _wrong_table(plan: Plan) -> Iterator[RefusedError]:
 
 
 def _disputes(plan: Plan) -> Iterator[RefusedError]:
-    disputed = plan.disputed
-    if disputed > 10 and disputed > plan.seen.due / 100:  # noqa: PLR2004  DESIGN: more than 10 and 1 %
+    if _many(plan.disputed, plan.seen.due):
         yield TooManyDisputesError(
-            f"{disputed} of {plan.seen.due} due uploads are tagged completed: the table looks like a restored backup",
+            f"{plan.disputed} of {plan.seen.due} due uploads are tagged completed: the table looks like a restored backup",
             hint="settle them with `reconcile adopt KEY` or `reconcile release KEY` before anything is deleted",
+        )
+    if not plan.accept_restored and _many(plan.rolled_back, plan.seen.due):
+        yield TooManyDisputesError(
+            f"{plan.rolled_back} of {plan.seen.due} due uploads were being completed: the table looks like a restored backup",
+            hint="if it is none, and your application rolled them back, run once with --accept-restored",
         )
 
 
+def _many(count: int, due: int) -> bool:
+    return count > 10 and count > due / 100  # noqa: PLR2004  DESIGN: more than 10 and 1 %
+
+
 def _too_many(plan: Plan, limits: Limits) -> Iterator[RefusedError]:
-    count = len(plan.deletions)
-    hint = f"look at the plan; if it is right, run once with --max-delete {count}"
+    count = _destructive(plan)
+    look = "reconcile plan --sweep" if plan.finder is Finder.SWEEP else "reconcile plan"
+    hint = f"look at `{look}`; if it is right, run once with --max-delete {count}"
     if limits.max_delete is not None:
         if count > limits.max_delete:
             yield TooManyDeletionsError(f"{count} deletions, more than --max-delete {limits.max_delete}", hint=hint)

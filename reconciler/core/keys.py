@@ -46,6 +46,17 @@ def marker_key(prefix: str) -> str:
     return f"{prefix}{SYSTEM_FOLDER}instance.json"
 
 
+def is_marker(key: str) -> bool:
+    """Say whether a key is the marker of any deployment."""
+    return f"/{key}".endswith(f"/{SYSTEM_FOLDER}instance.json")
+
+
+def ancestors(prefix: str) -> list[str]:
+    """Return the folders that a prefix lies in, the bucket itself first."""
+    parts = prefix.split("/")[:-2]
+    return ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
+
+
 def is_system(key: str, *, prefix: str) -> bool:
     """Say whether a key belongs to reconciler itself; every finder skips those."""
     return key.startswith(prefix + SYSTEM_FOLDER)

@@ -37,6 +37,11 @@ class Tag(StrEnum):
     SYSTEM = "system"
     OTHER = "other"
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the tag remembers a completion: only completed objects are ever tagged completed, or changed."""
+        return self in (Tag.COMPLETED, Tag.CHANGED)
+
 
 _TAG_VALUES = {tag.value: tag for tag in Tag if tag not in (Tag.UNKNOWN, Tag.NONE, Tag.OTHER)}
 
@@ -134,6 +139,11 @@ class Binding:
     instance_id: str
     bucket: str
     prefix: str
+
+
+def is_another(marker: Binding | None, binding: Binding) -> bool:
+    """Say whether the bucket's marker names another deployment than the table's."""
+    return marker is not None and marker != binding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from reconciler.core.actions import (
     Action,
     Delete,
     Deletion,
-    HoldBack,
+    Ending,
     Keep,
     LookAtTag,
     MarkChanged,
@@ -74,6 +74,7 @@ class Plan:
     seen: Seen
     kept: int = 0
     complete: bool = True
+    accept_restored: bool = False
     actions: tuple[Planned, ...] = ()
     version: Literal[1] = PLAN_VERSION
 
@@ -88,9 +89,19 @@ class Plan:
         return tuple(action for action in self.actions if isinstance(action, Deletion))
 
     @property
+    def endings(self) -> tuple[Ending, ...]:
+        """The actions after which a key is no longer what it was: they need the right bucket and table."""
+        return tuple(action for action in self.actions if isinstance(action, Ending))
+
+    @property
+    def rolled_back(self) -> int:
+        """How many deletions are of uploads that were being completed."""
+        return sum(_was_completing(action) for action in self.actions)
+
+    @property
     def reports(self) -> tuple[Planned, ...]:
         """What somebody should look at."""
-        return tuple(action for action in self.actions if isinstance(action, Report | MarkChanged | HoldBack))
+        return tuple(action for action in self.actions if isinstance(action, Report | MarkChanged))
 
     @property
     def disputed(self) -> int:
@@ -114,17 +125,17 @@ def is_planned(action: Action) -> TypeGuard[Planned]:
 
 
 def hold_back(actions: Iterable[Planned]) -> tuple[Planned, ...]:
-    """Hold back, instead of deleting, due uploads that were being completed, where any key of the run is disputed.
+    """Report, instead of deleting, due uploads that were being completed, where any key of the run is disputed.
 
     A dispute means that the table may be an old backup. A commit lost between the retag and the settle leaves the tag
-    `completing`, which looks like a completion that was rolled back: until somebody says which it is, nothing of the kind
-    is deleted, not even by later runs that meet no dispute any more.
+    `completing`, which looks like a completion that was rolled back. Applying notes the dispute in the table, so that later
+    runs go on holding back, until somebody says --accept-restored.
     """
     found = tuple(actions)
     if not any(action.reason is Reason.DISPUTED for action in found):
         return found
     return tuple(
-        HoldBack(key=action.key, reason=Reason.HELD_BACK, facts=action.facts) if _was_completing(action) else action
+        Report(key=action.key, reason=Reason.HELD_BACK, facts=action.facts) if _was_completing(action) else action
         for action in found
     )
 

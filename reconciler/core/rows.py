@@ -111,17 +111,12 @@ def complete(facts: ObjectFacts, *, owner: str, now: datetime) -> Move:
 
 def adopt(facts: ObjectFacts, *, owner: str, now: datetime) -> Move:
     """To completed by the operator's word, deadline or not: the table had lost a commit."""
-    return Move(
-        where=Where(statuses=DISPUTABLE),
-        sets={
-            "status": Status.COMPLETED,
-            "owner": owner,
-            "completed_at": now,
-            "deleted_at": None,
-            "reason": None,
-            **_stored(facts, now),
-        },
-    )
+    return Move(where=Where(statuses=DISPUTABLE), sets=_adopted(facts, owner, now))
+
+
+def take_back(facts: ObjectFacts, *, owner: str, now: datetime, timing: Timing) -> Move:
+    """Released to completed by the operator's word, while no sweep can have begun to delete it."""
+    return Move(where=Where(statuses=(Status.DELETING,), after={"due_at": now + timing.skew}), sets=_adopted(facts, owner, now))
 
 
 def accept(facts: ObjectFacts, *, was: str | None, now: datetime) -> Move:
@@ -179,9 +174,12 @@ def claim_late(*, now: datetime) -> Move:
     )
 
 
-def hold_back(*, now: datetime) -> Move:
-    """Note in a due row that it is held back until somebody says that the table is no old backup."""
-    return Move(where=Where(statuses=(Status.PENDING,), until={"due_at": now}), sets={"reason": Reason.HELD_BACK.value})
+def hold_back(*, due_at: datetime, now: datetime) -> Move:
+    """Give a due upload that was being completed one more retention, and note that it had it."""
+    return Move(
+        where=Where(statuses=(Status.PENDING,), equals={"reason": None}, until={"due_at": now}),
+        sets={"reason": Reason.WAS_COMPLETING.value, "due_at": due_at},
+    )
 
 
 def record_stored(entry: ObjectEntry, *, now: datetime) -> Move:
@@ -216,4 +214,17 @@ def _stored(facts: ObjectFacts, now: datetime) -> dict[str, Any]:
         "content_type": facts.content_type,
         "last_modified": facts.last_modified,
         "stored_at": now,
+    }
+
+
+def _adopted(facts: ObjectFacts, owner: str, now: datetime) -> dict[str, Any]:
+    return {
+        "status": Status.COMPLETED,
+        "owner": owner,
+        "completed_at": now,
+        "settled_at": None,
+        "confirmed_at": None,
+        "deleted_at": None,
+        "reason": None,
+        **_stored(facts, now),
     }

@@ -99,7 +99,7 @@ def test_signing_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_requests_are_signed_with_sigv4_and_do_not_wait_for_ever() -> None:
     """What botocore's defaults leave open is set."""
     config: Any = make_client(endpoint_url=ENDPOINT).meta.config
-    assert (config.signature_version, config.connect_timeout, config.read_timeout) == ("s3v4", 5, 20)
+    assert (config.signature_version, config.connect_timeout, config.read_timeout) == ("s3v4", 5, 10)
 
 
 # Signing

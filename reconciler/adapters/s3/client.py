@@ -51,9 +51,9 @@ def _client(session: Any, region: str, endpoint_url: str | None, connections: in
     config = Config(
         signature_version="s3v4",
         s3=s3,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": 3},
         connect_timeout=5,
-        read_timeout=20,
+        read_timeout=10,
         max_pool_connections=connections,
     )
     client: S3Client = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)

@@ -82,4 +82,7 @@ def _from_response(error: ClientError, what: str) -> ReconcilerError:
         kind = AccessDeniedError if status == _FORBIDDEN else StoreUnavailableError if status >= _SERVER_ERROR else StoreError
     if kind is EmptyObjectError:
         return EmptyObjectError()
-    return kind(f"{what}: {code} {answer.get('Message') or ''}".rstrip(), code=code, status=status)
+    said = f"{code} {answer.get('Message') or ''}".rstrip()
+    if kind is BucketNotFoundError:
+        return kind(f"the bucket does not exist ({said}, {what})", code=code, status=status)
+    return kind(f"{what}: {said}", code=code, status=status)

@@ -22,10 +22,12 @@ def current(connection: Connection, schema: str | None) -> str | None:
 
 def check_version(engine: Engine, schema: str | None) -> None:
     """Raise unless the database's schema is exactly this version's."""
+    if _is_absent_file(engine):
+        raise TableNotInitialisedError(f"there is no database at {place(engine)}")
     with engine.connect() as connection:
         revision = current(connection, schema)
     if revision is None:
-        raise TableNotInitialisedError
+        raise TableNotInitialisedError(f"there is no upload table in {place(engine)}")
     if revision not in REVISIONS:
         raise _newer(revision)
     if revision != REVISIONS[-1]:
@@ -33,6 +35,19 @@ def check_version(engine: Engine, schema: str | None) -> None:
             f"the table's schema is at {revision}, this version needs {REVISIONS[-1]}",
             hint="run `reconcile init`",
         )
+
+
+def place(engine: Engine) -> str:
+    """Say where the table lies, as an operator would look for it; never with a password."""
+    if engine.dialect.name == "sqlite":
+        return str(Path(engine.url.database or "").resolve())
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _is_absent_file(engine: Engine) -> bool:
+    # Connecting would create it, and leave an empty database behind in whatever folder this runs.
+    is_file = engine.dialect.name == "sqlite" and not (engine.url.database or "").startswith("file:")
+    return is_file and not Path(engine.url.database or "").exists()
 
 
 def upgrade(engine: Engine, schema: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -64,6 +65,7 @@ def metadata_for(metadata: MetaData | None = None, *, schema: str | None = None)
         Column("instance_id", String(36), nullable=False),
         Column("bucket", String(255), nullable=False),
         Column("prefix", Key, nullable=False),
+        Column("disputed", Boolean, nullable=False),
         schema=schema,
     )
     Table(

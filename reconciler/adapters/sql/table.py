@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, delete, insert, select
+from sqlalchemy import Engine, MetaData, delete, insert, select, update
 
 from reconciler.adapters.sql import statements, transaction
 from reconciler.adapters.sql.engine import OWN
 from reconciler.adapters.sql.errors import mapped
-from reconciler.adapters.sql.migrate import check_version, upgrade
+from reconciler.adapters.sql.migrate import check_version, place, upgrade
 from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, metadata_for
 from reconciler.core.model import Binding, Run, Upload
 from reconciler.core.rows import Move, Where
@@ -30,6 +30,11 @@ class SqlTable:
         self._runs = tables[place + RUNS]
         self._insert = statements.insert(self._uploads, engine.dialect.name)
         self._checked = False
+
+    @property
+    def place(self) -> str:
+        """Where the table lies, without any password."""
+        return place(self.engine)
 
     def create(self) -> None:
         """Create the tables, or bring them up to this version's schema. Safe to run again."""
@@ -96,7 +101,17 @@ class SqlTable:
         """Write what this table is bound to, in place of what it was bound to before."""
         with mapped(), self.engine.begin() as connection:
             connection.execute(delete(self._binding))
-            connection.execute(insert(self._binding).values(only=1, **_shallow(binding)))
+            connection.execute(insert(self._binding).values(only=1, disputed=False, **_shallow(binding)))
+
+    def disputed(self) -> bool:
+        """Say whether a dispute was noted."""
+        with mapped(), self.engine.connect() as connection:
+            return bool(connection.execute(select(self._binding.c.disputed)).scalar_one_or_none())
+
+    def note_dispute(self, *, disputed: bool) -> None:
+        """Note a dispute, or that it is over."""
+        with mapped(), self.engine.begin() as connection:
+            connection.execute(update(self._binding).values(disputed=disputed))
 
     def record_run(self, run: Run) -> None:
         """Keep one run; a plan that is applied again keeps its last."""

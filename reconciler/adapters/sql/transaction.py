@@ -114,6 +114,17 @@ def _check_same_database(connection: Connection, binding: Table, instance_id: st
 def _check_transaction(connection: Connection) -> None:
     if is_autocommit(connection):
         raise AutocommitError
+    _check_savepoint(connection)
+
+
+def _check_savepoint(connection: Connection) -> None:
+    """Refuse a savepoint on an engine that lets sqlite3 begin by itself: releasing it would commit (bpo-44092)."""
+    raw: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite" and connection.in_nested_transaction() and raw.isolation_level is not None:
+        raise TransactionError(
+            "a savepoint on this SQLite engine commits when it is released",
+            hint="prepare the engine with reconciler.begin_immediate(engine)",
+        )
 
 
 def is_autocommit(connection: Connection) -> bool:
@@ -121,6 +132,8 @@ def is_autocommit(connection: Connection) -> bool:
 
     SQLite under `begin_immediate` has no isolation level either, but has begun; that is what tells the two apart.
     """
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return True
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
         if getattr(raw, "autocommit", None) is True:

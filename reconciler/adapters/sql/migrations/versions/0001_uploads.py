@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("instance_id", sa.String(36), nullable=False),
         sa.Column("bucket", sa.String(255), nullable=False),
         sa.Column("prefix", KEY, nullable=False),
+        sa.Column("disputed", sa.Boolean, nullable=False),
         schema=schema,
     )
     op.create_table(
