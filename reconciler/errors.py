@@ -64,8 +64,6 @@ class ReconcilerError(Exception):
         self.hint = hint or self.default_hint
         self.facts = facts
         super().__init__(self.message)
-        if self.hint:
-            self.add_note(f"hint: {self.hint}")
 
 
 class SettingsError(ReconcilerError):

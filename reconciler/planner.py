@@ -121,7 +121,7 @@ class Planner:
         marker, _ = self._objects.marker(marker_key(self._prefix))
         if is_another(marker, binding):
             raise BindingError(f"the bucket's marker names another table than this one ({binding.instance_id})")
-        self._restored = self._table.disputed() and not options.accept_restored
+        self._restored = self._table.disputed()
         decided: list[Planned] = []
         kept = 0
         with ThreadPoolExecutor(self._workers) as pool:
@@ -177,6 +177,7 @@ class Planner:
             timing=self._timing,
             untracked=options.untracked,
             restored=self._restored,
+            accept_restored=options.accept_restored,
         )
 
     @staticmethod

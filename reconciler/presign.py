@@ -65,25 +65,36 @@ class PresignedUpload:
         }
 
 
-def check_signed_put(request: SignedRequest, *, object_url: str) -> None:
-    """Raise SigningError unless SigV4 covers every header that S3 must check, for this object and no other."""
+def check_address(request: SignedRequest, *, object_url: str) -> None:
+    """Raise SigningError unless a PUT goes to this object and no other."""
     if request.url.split("?")[0] != object_url:
         raise SigningError("the client signed for another address than the object's")
+
+
+def check_signed_put(request: SignedRequest) -> None:
+    """Raise SigningError unless SigV4 covers every header that S3 must check."""
     query = parse_qs(urlsplit(request.url).query)
     signed = set(query.get("X-Amz-SignedHeaders", [""])[0].split(";"))
     _require_v4(query.get("X-Amz-Algorithm", [""])[0])
     _require(PUT_HEADERS - signed, "signed headers")
 
 
-def check_signed_post(request: SignedRequest, *, bucket: str, key: str) -> None:
-    """Raise SigningError unless the POST policy fixes everything that S3 must check, for this object and no other."""
-    _require_v4(request.fields.get("x-amz-algorithm", ""))
-    policy = json.loads(base64.b64decode(request.fields.get("policy", "e30=")))
-    conditions = policy.get("conditions", [])
+def check_object(request: SignedRequest, *, bucket: str, key: str) -> None:
+    """Raise SigningError unless a POST policy allows this object and no other."""
+    conditions = _policy(request).get("conditions", [])
     if {"bucket": bucket} not in conditions or {"key": key} not in conditions:
         raise SigningError("the client signed for another object")
-    named = {_condition_name(condition) for condition in conditions}
+
+
+def check_signed_post(request: SignedRequest) -> None:
+    """Raise SigningError unless the POST policy fixes everything that S3 must check."""
+    _require_v4(request.fields.get("x-amz-algorithm", ""))
+    named = {_condition_name(condition) for condition in _policy(request).get("conditions", [])}
     _require(POST_CONDITIONS - named, "policy conditions")
+
+
+def _policy(request: SignedRequest) -> Any:
+    return json.loads(base64.b64decode(request.fields.get("policy", "e30=")))
 
 
 def _condition_name(condition: Any) -> str:
@@ -145,7 +156,8 @@ class Presigner:
         row = self._remember(filename, content_type, size, size, owner, metadata, replaces)
         kind = row.declared_type or ""
         request = self._signer.put(row.key, content_type=kind, size=size, seconds=self._seconds)
-        check_signed_put(request, object_url=row.object_url)
+        check_signed_put(request)
+        check_address(request, object_url=row.object_url)
         return _ticket(request, row)
 
     def post(
@@ -167,7 +179,8 @@ class Presigner:
         row = self._remember(filename, content_type, least, largest, owner, metadata, replaces)
         kind = row.declared_type or ""
         request = self._signer.post(row.key, content_type=kind, min_size=least, max_size=largest, seconds=self._seconds)
-        check_signed_post(request, bucket=self._bucket, key=row.key)
+        check_signed_post(request)
+        check_object(request, bucket=self._bucket, key=row.key)
         return _ticket(request, row)
 
     @property

@@ -21,7 +21,7 @@ WHY: dict[Reason, str] = {
     Reason.TAG_NEEDED: "The object's tag has to be read before anything can be decided.",
     Reason.UNTRACKED: "There is an object but no row, and it is older than the retention.",
     Reason.DISPUTED: "The tag says completed, the table does not: the table lost a commit, perhaps by a restored backup.",
-    Reason.WAS_COMPLETING: "The deadline has passed while it was being completed, and that was never committed; it gets one more.",
+    Reason.WAS_COMPLETING: "The deadline passed while it was being completed, and that was never committed: it gets one more.",
     Reason.HELD_BACK: "It was being completed, and other keys are disputed: nothing of the kind is deleted until those are.",
     Reason.UNKNOWN: "S3 did not answer for this key: whether it is there is unknown, so nothing is done about it.",
     Reason.CHANGED: "The object is not the one that was completed: somebody overwrote it.",

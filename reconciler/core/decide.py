@@ -52,6 +52,7 @@ class _Case(NamedTuple):
     timing: Timing
     untracked: Untracked
     restored: bool
+    accept_restored: bool
 
     def say(self, action: Callable[..., Action], reason: Reason) -> Action:
         facts = Facts.of(self.row, self.entry, tag=self.tag, now=self.now)
@@ -67,17 +68,18 @@ def decide(
     timing: Timing,
     untracked: Untracked = Untracked.REPORT,
     restored: bool = False,
+    accept_restored: bool = False,
 ) -> Action:
     """Decide what to do about one key.
 
     `entry` None means that the object is known to be absent (NoSuchKey, 404, or not in a listing; for a completed row the
     caller has confirmed it by HEAD). An unknown tag never leads to a deletion: the answer is then LookAtTag. `restored` means
-    that a dispute was met and nobody has yet said that the table is no old backup.
+    that a dispute was met and nobody has yet said that the table is no old backup; `accept_restored` says it.
     """
     known = row or entry
     if known is None:
         raise ValueError("decide needs a row or an object")
-    case = _Case(known.key, row, entry, tag, now, timing, untracked, restored)
+    case = _Case(known.key, row, entry, tag, now, timing, untracked, restored, accept_restored)
     if row is None:
         return _untracked(case)
     match row.status:
@@ -132,6 +134,8 @@ def _pending(case: _Case, row: Upload) -> Action:
 
 def _was_completing(case: _Case, row: Upload) -> Action:
     # A completion that was rolled back, or one whose commit a restored backup has lost. They look alike.
+    if case.accept_restored:
+        return case.say(Delete, Reason.ABANDONED)
     if case.restored:
         return case.say(Report, Reason.HELD_BACK)
     # One more retention: by then every upload of the backup's time is due, and a dispute would have shown itself.

@@ -102,7 +102,7 @@ def _wrong_table(plan: Plan) -> Iterator[RefusedError]:
     seen = plan.seen
     if plan.finder is Finder.SWEEP or not seen.listed:
         return
-    if not seen.rows and not seen.tracked:
+    if not seen.rows and not seen.tracked and plan.deletions:
         yield WrongTableError(f"the bucket lists {seen.listed} objects, but the table is empty")
     elif seen.listed >= 100 and seen.tracked * 2 < seen.listed:  # noqa: PLR2004  DESIGN: half of at least 100
         yield WrongTableError(f"only {seen.tracked} of {seen.listed} listed objects have a row")

@@ -178,7 +178,7 @@ def hold_back(*, due_at: datetime, now: datetime) -> Move:
     """Give a due upload that was being completed one more retention, and note that it had it."""
     return Move(
         where=Where(statuses=(Status.PENDING,), equals={"reason": None}, until={"due_at": now}),
-        sets={"reason": Reason.WAS_COMPLETING.value, "due_at": due_at},
+        sets={"reason": Reason.WAS_COMPLETING.value, "due_at": due_at, "stored_at": now},
     )
 
 

@@ -44,7 +44,7 @@ PLANS = st.builds(
     seen=st.builds(Seen, listed=COUNTS, tracked=COUNTS, rows=COUNTS, due=COUNTS),
     kept=COUNTS,
     complete=st.booleans(),
-    actions=st.lists(ACTIONS, max_size=5).map(tuple),
+    actions=st.lists(ACTIONS, max_size=5, unique_by=lambda action: action.key).map(tuple),
 )
 
 

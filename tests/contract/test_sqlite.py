@@ -137,7 +137,7 @@ def test_an_older_schema_says_run_init(table: SqlTable, monkeypatch: pytest.Monk
     monkeypatch.setattr(migrate, "REVISIONS", (*migrate.REVISIONS, "9999"))
     with pytest.raises(TableVersionError) as caught:
         fresh(table).binding()
-    assert caught.value.hint == "run `reconcile init`"
+    assert caught.value.hint.endswith("run `reconcile init`")
 
 
 def test_an_absent_schema_says_run_init(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_an_absent_schema_says_run_init(tmp_path: Path) -> None:
     for call in calls:
         with pytest.raises(TableNotInitialisedError) as caught:
             call()
-        assert caught.value.hint == "run `reconcile init`"
+        assert caught.value.hint.endswith("run `reconcile init`")
     table.engine.dispose()
 
 
@@ -206,14 +206,13 @@ def test_a_stale_snapshot_makes_the_callers_transaction_run_again(table: SqlTabl
 
 
 def test_a_session_is_joined(table: SqlTable) -> None:
-    """What it commits is there, with what the caller wrote; the callback comes after the outermost commit."""
+    """What it commits is there, with what the caller wrote; the callback comes after the commit."""
     table.insert(upload())
     called: list[str | None] = []
     with Session(table.engine) as session:
-        with session.begin_nested():
-            joined = table.join(session)
-            joined.move([upload().key], TOUCH)
-            assert joined.after_commit(lambda: called.append(table.get(upload().key).reason)) is True
+        joined = table.join(session)
+        joined.move([upload().key], TOUCH)
+        assert joined.after_commit(lambda: called.append(table.get(upload().key).reason)) is True
         assert called == []
         session.commit()
     assert called == ["touched"]

@@ -60,7 +60,8 @@ def test_rebind_is_the_operators_word(cli: Desk) -> None:
     """Init --rebind gives bucket and new table a new common instance, and the old table is refused from then on."""
     old = cli.here.table.binding()
     cli.set(TABLE_URL="sqlite:///another.db")
-    cli.ok("init", "--rebind")
+    assert cli.run("init", "--rebind").exit_code == 2
+    cli.ok("init", "--rebind", "--yes")
     marker, _ = cli.here.objects.marker(marker_key("uploads/"))
     assert marker != old
     cli.set(TABLE_URL="sqlite:///reconciler.db")

@@ -194,10 +194,13 @@ def test_many_disputes_are_refused(cli: Desk) -> None:
 
 
 def test_neighbours_of_a_dispute_are_held_back(cli: Desk) -> None:
-    """A due upload tagged completing is kept while another is disputed, and --accept-restored deletes it."""
+    """A due upload tagged completing is given time while another is disputed, and --accept-restored deletes it."""
     cli.disputed()
     key = cli.abandoned()
     cli.retag(key, "completing")
+    cli.ok("sweep")
+    assert cli.there(key)
+    cli.make_due(key)
     assert f"held-back: {key}" in cli.ok("sweep").stderr
     assert cli.there(key)
     cli.ok("sweep", "--accept-restored")

@@ -248,7 +248,7 @@ def test_release_lets_a_completed_upload_go_later(cli: Desk) -> None:
     assert row is not None
     assert after is not None
     assert (after.status.value, (after.due_at - row.created_at).days) == ("deleting", 7)
-    assert f"until {after.due_at:%Y-%m-%d}" in result.stderr
+    assert f"after {after.due_at:%Y-%m-%d}" in result.stderr
     cli.ok("sweep")
     assert cli.there(key)
 

@@ -34,6 +34,7 @@ from reconciler.core.actions import (
     DeleteUntracked,
     FinishDeletion,
     Forget,
+    HoldBack,
     Keep,
     LookAtTag,
     MarkChanged,
@@ -159,6 +160,14 @@ def held(stage: Stage) -> str:
     stage.advance(hours=25)
     stage.apply()
     stage.operator.adopt(other)
+    stage.advance(hours=25)
+    return key
+
+
+def twice(stage: Stage) -> str:
+    key = due(stage, tagged(stage, pending(stage), "completing"))
+    stage.apply()
+    stage.advance(hours=25)
     return key
 
 
@@ -200,7 +209,7 @@ SCENES = [
         DELETE,
     ),
     Scene(
-        ("none", "there", "older, tag completed"),
+        ("none", "there", "older, tag completed or changed"),
         lambda s: untracked(s, status="completed"),
         Report,
         Reason.DISPUTED,
@@ -208,7 +217,7 @@ SCENES = [
         TAGS,
     ),
     Scene(
-        ("none", "there", "older, tag completed"),
+        ("none", "there", "older, tag completed or changed"),
         lambda s: untracked(s, status="completed"),
         Report,
         Reason.DISPUTED,
@@ -246,16 +255,23 @@ SCENES = [
         ("pending", "there", "before due_at, not yet recorded as stored"), pending, RecordStored, Reason.STORED, (P, T.PENDING)
     ),
     Scene(("pending", "there", "before due_at, recorded"), recorded, Keep, Reason.AWAITING_COMPLETION, (P, T.PENDING)),
-    Scene(("pending", "there", "due, tag completed"), lambda s: due(s, disputed(s)), Report, Reason.DISPUTED, (P, T.COMPLETED)),
-    Scene(("pending", "there", "due, tag completing, held back before"), held, Report, Reason.HELD_BACK, (P, T.COMPLETING)),
+    Scene(
+        ("pending", "there", "due, tag completed or changed"),
+        lambda s: due(s, disputed(s)),
+        Report,
+        Reason.DISPUTED,
+        (P, T.COMPLETED),
+    ),
+    Scene(("pending", "there", "due, tag completing, a dispute was met"), held, Report, Reason.HELD_BACK, (P, T.COMPLETING)),
     Scene(("pending", "there", "due, any other tag"), lambda s: due(s, pending(s)), Delete, Reason.ABANDONED, (X, None)),
     Scene(
-        ("pending", "there", "due, any other tag"),
+        ("pending", "there", "due, tag completing, for the first time"),
         lambda s: due(s, tagged(s, pending(s), "completing")),
-        Delete,
-        Reason.ABANDONED,
-        (X, None),
+        HoldBack,
+        Reason.WAS_COMPLETING,
+        (P, T.COMPLETING),
     ),
+    Scene(("pending", "there", "due, tag completing, for the second time"), twice, Delete, Reason.ABANDONED, (X, None)),
     Scene(
         ("pending", "there", "due, any other tag"),
         lambda s: due(s, tagged(s, pending(s), "theirs")),
@@ -297,7 +313,7 @@ SCENES = [
         (X, None),
     ),
     Scene(
-        ("quarantined", "there", "due, tag completed"),
+        ("quarantined", "there", "due, tag completed or changed"),
         lambda s: after(s, tagged(s, quarantined(s), "completed"), days=8),
         Report,
         Reason.DISPUTED,
@@ -311,7 +327,7 @@ SCENES = [
         (X, None),
     ),
     Scene(
-        ("deleted", "there", "tag completed"),
+        ("deleted", "there", "tag completed or changed"),
         lambda s: put(s, tombstone(s), status="completed"),
         Report,
         Reason.DISPUTED,
@@ -679,23 +695,21 @@ def test_a_row_inserted_while_listing_is_not_untracked(memory: Stage) -> None:
     assert memory.plan(untracked=Untracked.DELETE).counts() == {"record-stored (stored)": 1}
 
 
-def test_a_denied_tag_stops_planning(memory: Stage) -> None:
-    """A 403 on a tag surfaces: nothing is planned as absent or deletable."""
+def test_a_denied_tag_is_reported_as_unknown(memory: Stage) -> None:
+    """A 403 on a tag: nothing is planned as absent or deletable, and the plan says that it is incomplete."""
     memory.upload()
     memory.advance(hours=25)
     around_objects(memory).failing("tags", AccessDeniedError())
-    for plan in (memory.plan, memory.planner.sweep):
-        with pytest.raises(AccessDeniedError):
-            plan()
+    for plan in (memory.plan(), memory.planner.sweep()):
+        assert (plan.counts(), plan.complete) == ({"report (unknown)": 1}, False)
 
 
-def test_a_denied_head_stops_planning(memory: Stage) -> None:
-    """A 403 on the HEAD of an unlisted row surfaces too."""
+def test_a_denied_head_is_reported_as_unknown(memory: Stage) -> None:
+    """A 403 on the HEAD of an unlisted row is no proof that nothing is there."""
     memory.presign()
     memory.advance(hours=25)
     around_objects(memory).failing("head", AccessDeniedError())
-    with pytest.raises(AccessDeniedError):
-        memory.plan()
+    assert memory.plan().counts() == {"report (unknown)": 1}
 
 
 def test_a_key_s3_does_not_answer_for_is_reported_as_unknown(memory: Stage) -> None:

@@ -138,13 +138,14 @@ def test_closing_without_a_commit_is_a_rollback(shop: Shop) -> None:
 
 
 def test_what_was_rolled_back_is_swept(shop: Shop) -> None:
-    """The object that a rolled-back completion leaves behind goes like any other that was abandoned."""
+    """The object that a rolled-back completion leaves behind goes like any other that was abandoned, one retention later."""
     key = shop.stage.upload()
     with Session(shop.engine) as session:
         shop.order(session, key)
         session.rollback()
-    shop.stage.advance(hours=25)
-    shop.stage.sweep()
+    for _ in range(2):
+        shop.stage.advance(hours=25)
+        shop.stage.sweep()
     assert (shop.stage.keys(), shop.stage.row(key).status) == (set(), Status.DELETED)
 
 
@@ -267,46 +268,56 @@ def test_a_crash_before_the_settling_is_mended_by_the_sweep(immediate: Shop) -> 
 # Savepoints
 
 
-def test_a_released_savepoint_settles_nothing(shop: Shop) -> None:
-    """Releasing a savepoint is no commit: rolled back afterwards, the row is pending and was never settled."""
+def test_a_savepoint_that_would_commit_is_refused(tmp_path: Path) -> None:
+    """On an engine that lets sqlite3 begin by itself, releasing a savepoint commits: begin_immediate is named as the way out."""
+    shop = open_shop(tmp_path, lambda engine: engine)
     key = shop.stage.upload()
-    with Session(shop.engine) as session:
+    with Session(shop.engine) as session, session.begin_nested():
+        with pytest.raises(TransactionError, match="savepoint") as caught:
+            shop.stage.uploads.complete(key, owner=OWNER, session=session)
+        assert "begin_immediate" in caught.value.hint
+
+
+def test_a_released_savepoint_settles_nothing(immediate: Shop) -> None:
+    """Releasing a savepoint is no commit: rolled back afterwards, the row is pending and was never settled."""
+    key = immediate.stage.upload()
+    with Session(immediate.engine) as session:
         session.execute(ORDERS.insert().values(photo="first"))
         with session.begin_nested():
-            shop.order(session, key)
-        assert shop.settled() == 0
+            immediate.order(session, key)
+        assert immediate.settled() == 0
         session.rollback()
     assert is_undone(shop, key)
-    assert shop.settled() == 0
+    assert immediate.settled() == 0
 
 
-def test_a_savepoint_rolled_back_before_the_commit(shop: Shop) -> None:
+def test_a_savepoint_rolled_back_before_the_commit(immediate: Shop) -> None:
     """What was completed in a savepoint that was rolled back stays pending after the outer commit."""
-    undone, done = shop.stage.upload(), shop.stage.upload()
-    with Session(shop.engine) as session:
-        shop.order(session, done)
+    undone, done = immediate.stage.upload(), immediate.stage.upload()
+    with Session(immediate.engine) as session:
+        immediate.order(session, done)
         savepoint = session.begin_nested()
-        shop.order(session, undone)
+        immediate.order(session, undone)
         savepoint.rollback()
         session.commit()
     assert is_undone(shop, undone)
     assert is_done(shop, done)
-    assert shop.orders() == [done]
+    assert immediate.orders() == [done]
 
 
-def test_nested_savepoints_settle_once_after_the_outermost_commit(shop: Shop) -> None:
+def test_nested_savepoints_settle_once_after_the_outermost_commit(immediate: Shop) -> None:
     """However deep the completion was, S3 is told once, and only after the last commit."""
-    key = shop.stage.upload()
-    with Session(shop.engine) as session:
+    key = immediate.stage.upload()
+    with Session(immediate.engine) as session:
         session.execute(ORDERS.insert().values(photo="first"))
         with session.begin_nested():
             with session.begin_nested(), session.begin_nested():
-                shop.order(session, key)
-            assert shop.settled() == 0
-        assert shop.settled() == 0
+                immediate.order(session, key)
+            assert immediate.settled() == 0
+        assert immediate.settled() == 0
         session.commit()
     assert is_done(shop, key)
-    assert shop.settled() == 1
+    assert immediate.settled() == 1
 
 
 def test_a_session_inside_an_outer_connection_settles_nothing_early(immediate: Shop) -> None:

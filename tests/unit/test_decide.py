@@ -22,7 +22,7 @@ class Case(NamedTuple):
     entry: ObjectEntry | None
     tag: Tag = Tag.UNKNOWN
     untracked: Untracked = Untracked.REPORT
-    accept_restored: bool = False
+    restored: bool = False
 
     def decide(self) -> Action:
         return decide(
@@ -32,7 +32,7 @@ class Case(NamedTuple):
             now=NOW,
             timing=TIMING,
             untracked=self.untracked,
-            accept_restored=self.accept_restored,
+            restored=self.restored,
         )
 
 
@@ -44,7 +44,7 @@ def tombstone(**given: object) -> Upload:
     return upload(Status.DELETED, **{"deleted_at": NOW - DAY, **given})
 
 
-HELD_BACK = upload(reason=Reason.HELD_BACK.value)
+SECOND_TIME = upload(reason=Reason.WAS_COMPLETING.value)
 # One example for each rung of TABLE, in its order.
 EXAMPLES = (
     Case(None, listed(last_modified=YOUNG)),
@@ -60,7 +60,9 @@ EXAMPLES = (
     Case(replace(early(Status.PENDING), stored_at=NOW - DAY), listed()),
     Case(upload(), listed()),
     Case(upload(), listed(), Tag.COMPLETED),
-    Case(HELD_BACK, listed(), Tag.COMPLETING),
+    Case(upload(), listed(), Tag.COMPLETING),
+    Case(SECOND_TIME, listed(), Tag.COMPLETING),
+    Case(SECOND_TIME, listed(), Tag.COMPLETING, restored=True),
     Case(upload(), listed(), Tag.PENDING),
     Case(completed(), None),
     Case(completed(), listed(OTHER_ETAG)),
@@ -117,7 +119,7 @@ ROWS = [
     *(upload(status, stored_at=NOW - DAY, due_at=NOW + DAY) for status in Status),
     *(upload(Status.COMPLETED, completed_at=NOW - DAY, settled_at=at) for at in (None, NOW - DAY, NOW)),
     completed(),
-    HELD_BACK,
+    SECOND_TIME,
     *(upload(Status.DELETED, deleted_at=NOW - age, expires_at=NOW - age) for age in (DAY, 30 * DAY)),
 ]
 ENTRIES = [
@@ -280,17 +282,17 @@ def test_a_completed_object_tagged_otherwise_is_settled_again(tag: Tag) -> None:
     assert Case(completed(), listed(), tag).decide().reason is Reason.UNSETTLED
 
 
-def test_the_operator_lets_go_of_what_was_held_back() -> None:
-    """`--accept-restored` says that the table is no old backup: the deletion goes its ordinary way."""
-    held = Case(HELD_BACK, listed(), Tag.COMPLETING)
-    decided = [held.decide().reason, held._replace(accept_restored=True).decide().reason]
-    assert decided == [Reason.HELD_BACK, Reason.ABANDONED]
+def test_what_was_being_completed_gets_one_more_retention_and_waits_for_disputes() -> None:
+    """Deleted only the second time it is due, and never while a dispute waits for somebody's word."""
+    first, second = Case(upload(), listed(), Tag.COMPLETING), Case(SECOND_TIME, listed(), Tag.COMPLETING)
+    decided = [case.decide().reason for case in (first, second, first._replace(restored=True), second._replace(restored=True))]
+    assert decided == [Reason.WAS_COMPLETING, Reason.ABANDONED, Reason.HELD_BACK, Reason.HELD_BACK]
 
 
 @pytest.mark.parametrize("tag", [Tag.PENDING, Tag.NONE, Tag.OTHER])
 def test_only_what_was_being_completed_is_held_back(tag: Tag) -> None:
     """Any other tag is no lost completion, whatever the row's reason."""
-    assert Case(HELD_BACK, listed(), tag).decide().reason is Reason.ABANDONED
+    assert Case(SECOND_TIME, listed(), tag, restored=True).decide().reason is Reason.ABANDONED
 
 
 def test_an_object_whose_etag_is_unknown_counts_as_the_same() -> None:

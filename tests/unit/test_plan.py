@@ -34,8 +34,8 @@ def test_without_a_dispute_nothing_is_held_back() -> None:
 
 
 def test_a_dispute_holds_back_what_was_being_completed() -> None:
-    """The deletion becomes HoldBack on the same facts, in its place."""
-    held = HoldBack(key=COMPLETING.key, reason=Reason.HELD_BACK, facts=COMPLETING.facts)
+    """The deletion becomes a report on the same facts, in its place."""
+    held = Report(key=COMPLETING.key, reason=Reason.HELD_BACK, facts=COMPLETING.facts)
     assert hold_back([COMPLETING, deletion(2), DISPUTED]) == (held, deletion(2), DISPUTED)
 
 
@@ -68,14 +68,14 @@ def test_a_plan_counts_its_actions_by_kind_and_reason() -> None:
 
 
 def test_a_plan_tells_what_deletes_what_writes_and_what_is_reported() -> None:
-    """MarkChanged and HoldBack are both written and reported."""
+    """MarkChanged is both written and reported."""
     shared = {"key": KEY, "reason": Reason.CHANGED, "facts": facts()}
     deletions = [kind(**shared) for kind in (Delete, DeleteUntracked, FinishDeletion, DeleteLateArrival)]
     others = [kind(**shared) for kind in (Settle, Tombstone, Forget, MarkChanged, HoldBack)]
     found = plan(*deletions, *others, Report(**shared))
     assert found.deletions == tuple(deletions)
     assert found.writing == (*deletions, *others)
-    assert [action.kind for action in found.reports] == ["mark-changed", "hold-back", "report"]
+    assert [action.kind for action in found.reports] == ["mark-changed", "report"]
 
 
 def test_a_plan_adds_up_the_bytes_it_knows() -> None:

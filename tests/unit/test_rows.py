@@ -31,6 +31,7 @@ WHERES: Mapping[str, tuple[Where, set[Status]]] = {
 MOVES: Mapping[str, tuple[Move, set[Status], Status | None]] = {
     "complete": (rows.complete(looked_at(), owner=OWNER, now=NOW), {PENDING}, COMPLETED),
     "adopt": (rows.adopt(looked_at(), owner=OWNER, now=NOW), {PENDING, QUARANTINED, DELETED}, COMPLETED),
+    "take_back": (rows.take_back(looked_at(), owner=OWNER, now=NOW, timing=TIMING), {DELETING}, COMPLETED),
     "accept": (rows.accept(looked_at(), was=ETAG, now=NOW), {COMPLETED}, None),
     "supersede": (rows.supersede(owner=OWNER, due_at=OLD), {PENDING}, None),
     "release": (rows.release(owner=OWNER, due_at=NOW), {COMPLETED}, DELETING),
@@ -39,12 +40,12 @@ MOVES: Mapping[str, tuple[Move, set[Status], Status | None]] = {
     "bury_absent": (rows.bury_absent(Reason.NEVER_UPLOADED, now=NOW), {PENDING, QUARANTINED}, DELETED),
     "bury": (rows.bury(now=NOW), {DELETING}, DELETED),
     "claim_late": (rows.claim_late(now=NOW), {DELETED}, DELETING),
-    "hold_back": (rows.hold_back(now=NOW), {PENDING}, None),
+    "hold_back": (rows.hold_back(due_at=NOW + DAY, now=NOW), {PENDING}, None),
     "record_stored": (rows.record_stored(listed(), now=NOW), {PENDING}, None),
     "settled": (rows.settled(etag=ETAG, now=NOW), {COMPLETED}, None),
     "confirmed": (rows.confirmed(settled_at=None, now=NOW), {COMPLETED}, None),
 }
-BEFORE_DEADLINE = {"complete", "supersede"}
+BEFORE_DEADLINE = {"complete", "supersede", "take_back"}
 
 
 def row_for(name: str, status: Status) -> Upload:
@@ -93,7 +94,9 @@ def test_a_move_leads_to_its_status(name: str) -> None:
 @pytest.mark.parametrize("name", MOVES)
 def test_a_move_sets_columns_that_exist(name: str) -> None:
     """And never the key or the bucket, nor the owner but by the operator's word."""
-    kept = {"key", "bucket", "object_url", "created_at", "expires_at"} | ({"owner"} if name != "adopt" else set())
+    kept = {"key", "bucket", "object_url", "created_at", "expires_at"} | (
+        {"owner"} if name not in ("adopt", "take_back") else set()
+    )
     assert set(MOVES[name][0].sets) <= set(COLUMNS) - kept
 
 
@@ -106,11 +109,17 @@ def test_a_transition_happens_once(name: str) -> None:
 
 
 def test_nothing_revives_a_claimed_row() -> None:
-    """Deleting leads only to deleted; out of deleted leads the operator's word, or a late arrival's own deletion."""
+    """Out of deleting leads its end, or the operator's word in time; out of deleted his word, or a late arrival."""
     leaving = {
         (name, status) for name, (_, statuses, to) in MOVES.items() for status in statuses if to and status in (DELETING, DELETED)
     }
-    assert leaving == {("bury", DELETING), ("adopt", DELETED), ("release_disputed", DELETED), ("claim_late", DELETED)}
+    assert leaving == {
+        ("bury", DELETING),
+        ("take_back", DELETING),
+        ("adopt", DELETED),
+        ("release_disputed", DELETED),
+        ("claim_late", DELETED),
+    }
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def make_engine(url: str) -> Engine:
             check_file(parsed)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-        said = str(error).splitlines()[0].replace(url, "it")
+        said = str(error).splitlines()[0].replace(url or "\0", "it")
         raise SettingsError(
             f"RECONCILER_TABLE_URL is not a database URL that can be used: {said}",
             hint="such as sqlite:///uploads.db or postgresql+psycopg://user@host/name",
