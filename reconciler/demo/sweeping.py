@@ -11,7 +11,7 @@ from reconciler.core.model import Tag
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate
 from reconciler.demo.screen import size
-from reconciler.demo.script import Issued
+from reconciler.demo.script import Issued, Visit
 from reconciler.demo.show import Show
 
 A_DAY = timedelta(hours=25)
@@ -67,10 +67,11 @@ def plan_and_apply(show: Show) -> None:
     show.screen.step(
         "Plan",
         "Compare the bucket's listing with the table and say what should be done: delete what was abandoned, end the rows "
-        "of pictures that never came (tombstone), look at the tags of completed ones once more (confirm). Planning writes "
-        "nothing. (reconcile plan)",
+        "of pictures that never came (tombstone), look at the tags of completed ones once more (confirm), and give one "
+        "more day to what was rolled back while it was completed (hold-back). Planning writes nothing. (reconcile plan)",
     )
-    swept, kept = show.ending(Reason.ABANDONED), show.ending(Reason.IN_SYNC)
+    waiting, kept = show.of(Visit.FAILS), show.ending(Reason.IN_SYNC)
+    swept = [issued for issued in show.ending(Reason.ABANDONED) if issued not in waiting]
     never = show.ending(Reason.NEVER_UPLOADED)
     plan = _plan(
         show,
@@ -78,6 +79,7 @@ def plan_and_apply(show: Show) -> None:
             "delete (abandoned)": len(swept),
             "tombstone (never-uploaded)": len(never),
             "confirm (unconfirmed)": len(kept),
+            "hold-back (was-completing)": len(waiting),
         },
     )
     show.screen.step(
@@ -99,12 +101,12 @@ def a_week_passes(show: Show) -> None:
     show.screen.step(
         "7 more days pass",
         "Pretended again. Released pictures are kept for a week, so that a database restored from last night's backup "
-        "finds its images; now they go as well. (plan, apply, plan)",
+        "finds its images; now they go as well, and so does what was rolled back. (plan, apply, plan)",
     )
     show.stage.clock.advance(A_WEEK)
-    released = show.ending(Reason.RELEASED)
-    plan = _plan(show, {"finish-deletion (grace-over)": len(released)})
-    _apply(show, plan, released)
+    released, rolled_back = show.ending(Reason.RELEASED), show.of(Visit.FAILS)
+    plan = _plan(show, {"finish-deletion (grace-over)": len(released), "delete (abandoned)": len(rolled_back)})
+    _apply(show, plan, [*released, *rolled_back])
     _nothing_left(show)
 
 

@@ -200,7 +200,7 @@ def test_neighbours_of_a_dispute_are_held_back(cli: Desk) -> None:
     cli.retag(key, "completing")
     cli.ok("sweep")
     assert cli.there(key)
-    cli.make_due(key)
+    cli.age(key)
     assert f"held-back: {key}" in cli.ok("sweep").stderr
     assert cli.there(key)
     cli.ok("sweep", "--accept-restored")

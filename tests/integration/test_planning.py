@@ -246,7 +246,7 @@ SCENES = [
         lambda s: s.completed() and untracked(s),
         DeleteUntracked,
         Reason.UNTRACKED,
-        (X, None),
+        (None, None),
         DELETE,
     ),
     Scene(("pending", "none", "before due_at"), never, Keep, Reason.AWAITING_UPLOAD, (P, None)),
@@ -310,7 +310,7 @@ SCENES = [
         lambda s: after(s, gone(s, quarantined(s)), days=8),
         Tombstone,
         Reason.UNTRACKED,
-        (X, None),
+        (None, None),
     ),
     Scene(
         ("quarantined", "there", "due, tag completed or changed"),
@@ -324,7 +324,7 @@ SCENES = [
         lambda s: after(s, quarantined(s), days=8),
         Delete,
         Reason.UNTRACKED,
-        (X, None),
+        (None, None),
     ),
     Scene(
         ("deleted", "there", "tag completed or changed"),

@@ -108,6 +108,7 @@ def test_accepting_the_table_deletes_what_was_held_back_but_never_what_is_disput
     """--accept-restored speaks for the half-completed uploads alone."""
     stage, settled, unsettled, _ = restored
     stage.sweep()
+    stage.advance(hours=25)
     stage.sweep(options=PlanOptions(accept_restored=True))
     assert stage.keys() == {settled}
     assert stage.row(unsettled).status is Status.DELETED

@@ -287,7 +287,7 @@ def test_a_released_savepoint_settles_nothing(immediate: Shop) -> None:
             immediate.order(session, key)
         assert immediate.settled() == 0
         session.rollback()
-    assert is_undone(shop, key)
+    assert is_undone(immediate, key)
     assert immediate.settled() == 0
 
 
@@ -300,8 +300,8 @@ def test_a_savepoint_rolled_back_before_the_commit(immediate: Shop) -> None:
         immediate.order(session, undone)
         savepoint.rollback()
         session.commit()
-    assert is_undone(shop, undone)
-    assert is_done(shop, done)
+    assert is_undone(immediate, undone)
+    assert is_done(immediate, done)
     assert immediate.orders() == [done]
 
 
@@ -316,7 +316,7 @@ def test_nested_savepoints_settle_once_after_the_outermost_commit(immediate: Sho
             assert immediate.settled() == 0
         assert immediate.settled() == 0
         session.commit()
-    assert is_done(shop, key)
+    assert is_done(immediate, key)
     assert immediate.settled() == 1
 
 
