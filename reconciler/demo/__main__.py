@@ -41,5 +41,7 @@ def _stop(*_: object) -> NoReturn:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)  # so that the server is stopped as well
+    # So that the server is stopped as well; explicitly, because a shell starts its background jobs deaf to SIGINT.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     sys.exit(main())
