@@ -1,0 +1,144 @@
+"""Scenes in which reviewers once broke a promise; each stays here so that it holds."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from integration_support import is_there, put, tag_as, untracked
+from support import OWNER, PNG, PREFIX, Stage
+
+from reconciler.adapters.journal import FileJournal
+from reconciler.adapters.plan_file import read_plan, write_plan
+from reconciler.binding import initialise
+from reconciler.core.actions import Reason
+from reconciler.core.decide import Untracked
+from reconciler.core.model import Status, Tag
+from reconciler.errors import AccessDeniedError, BindingError, PlanFileError, UploadReleasedError
+from reconciler.testing import MemoryTable
+from reconciler.wiring import new_id
+
+
+def test_a_prefix_inside_anothers_is_refused(stage: Stage) -> None:
+    """A plan of the outer deployment could delete the inner one's objects."""
+    with pytest.raises(BindingError, match="another deployment has the prefix"):
+        initialise(stage.objects, MemoryTable(), prefix=f"{PREFIX}avatars/", new_id=new_id)
+
+
+def test_a_plan_that_meets_another_deployment_stops(memory: Stage) -> None:
+    """Where the inner one was there first, its marker is met while listing."""
+    memory.objects.put(f"{PREFIX}avatars/.reconciler/instance.json", b"{}", tags={"status": "system"})
+    with pytest.raises(BindingError, match="another deployment lives below"):
+        memory.plan()
+
+
+def test_a_released_upload_can_be_taken_back_in_time(stage: Stage) -> None:
+    """Adopting completes it again, and no later sweep deletes it."""
+    key = stage.completed()
+    stage.uploads.release(key, owner=OWNER)
+    stage.advance(days=6)
+    assert stage.operator.adopt(key).status is Status.COMPLETED
+    stage.advance(days=3)
+    stage.sweep()
+    assert (stage.keys(), stage.tag(key)) == ({key}, Tag.COMPLETED)
+
+
+def test_a_quarantined_object_can_be_adopted(memory: Stage) -> None:
+    """That is what the quarantine is for."""
+    memory.completed()
+    key = untracked(memory)
+    memory.apply(memory.plan(untracked=Untracked.QUARANTINE))
+    assert memory.operator.adopt(key, owner=OWNER).owner == OWNER
+    memory.advance(days=9)
+    memory.sweep()
+    assert is_there(memory, key)
+
+
+def test_adopting_tags_before_the_row_says_completed(memory: Stage) -> None:
+    """A crash in between leaves no completed row whose object the lifecycle rule still sees."""
+    memory.completed()
+    key = untracked(memory, status="pending")
+    tags_at_insert = []
+    insert = memory.table.insert
+    memory.table.insert = lambda row, **given: tags_at_insert.append(memory.tag(key)) or insert(row, **given)
+    memory.operator.adopt(key, owner=OWNER)
+    assert tags_at_insert == [Tag.COMPLETING]
+
+
+def test_an_untracked_key_belongs_to_nobody_once_its_object_is_deleted(memory: Stage) -> None:
+    """What another program writes there later is only reported, and not before it is old."""
+    memory.completed()
+    key = untracked(memory)
+    memory.apply(memory.plan(untracked=Untracked.DELETE))
+    put(memory, key, PNG)
+    memory.apply()
+    memory.sweep()
+    assert is_there(memory, key)
+
+
+def test_a_replay_before_the_commit_is_noticed_by_the_sweep(memory: Stage) -> None:
+    """Bytes that nobody verified are reported as changed and never confirmed."""
+    key = memory.upload()
+    with memory.table.begin() as transaction:
+        done = memory.uploads.complete(key, owner=OWNER, session=transaction)
+        put(memory, key, b"<html>", status="pending")
+    assert done.status is Status.COMPLETED
+    memory.advance(hours=3)
+    memory.sweep()
+    assert (memory.row(key).confirmed_at, memory.tag(key)) == (None, Tag.CHANGED)
+    assert [action.reason for action in memory.planner.sweep().reports] == [Reason.CHANGED]
+
+
+def test_completing_what_was_released_says_so(memory: Stage) -> None:
+    """The user is not told that the form was open for too long."""
+    key = memory.completed()
+    memory.uploads.release(key, owner=OWNER)
+    with pytest.raises(UploadReleasedError):
+        memory.uploads.complete(key, owner=OWNER)
+
+
+def test_a_line_cut_short_does_not_swallow_the_next(tmp_path: Path) -> None:
+    """After a full disk the journal goes on in a line of its own."""
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"key": "cut sh')
+    FileJournal(path).write([{"key": "next"}])
+    assert json.loads(path.read_text().splitlines()[1]) == {"key": "next"}
+
+
+def test_a_plan_that_names_a_key_twice_is_no_plan(memory: Stage, tmp_path: Path) -> None:
+    """It would count one deletion twice."""
+    memory.upload()
+    memory.advance(hours=25)
+    path = tmp_path / "plan.json"
+    write_plan(memory.plan(), path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "actions": content["actions"] * 2}))
+    with pytest.raises(PlanFileError, match="twice"):
+        read_plan(path)
+
+
+def test_one_unreadable_object_does_not_stop_the_others(memory: Stage) -> None:
+    """A scanner that denies one object leaves it unknown; the abandoned ones go."""
+    locked, gone = memory.upload(), memory.upload()
+    memory.advance(hours=25)
+    tags = memory.objects.tags
+
+    def denied(key: str) -> object:
+        if key == locked:
+            raise AccessDeniedError
+        return tags(key)
+
+    memory.objects.tags = denied
+    report = memory.sweep()
+    memory.objects.tags = tags
+    assert (memory.keys(), report.plan.complete) == ({locked}, False)
+    assert not is_there(memory, gone)
+
+
+def test_the_grace_of_what_was_completing_is_one_retention(memory: Stage) -> None:
+    """Not more: a rolled-back completion is abandoned after all."""
+    key = memory.upload()
+    tag_as(memory, key, "completing")
+    memory.advance(hours=25)
+    memory.sweep()
+    assert memory.row(key).due_at == memory.clock.now() + timedelta(hours=24)
