@@ -38,12 +38,14 @@ class PlanOptions:
         untracked: what to do about objects without a row.
         tags: read the tag of every listed object that is not plainly to be kept or deleted without it.
         accept_restored: delete due uploads tagged `completing` even where the run meets a dispute.
+        restored: an earlier run met a dispute; the planner itself reads this from the table.
     """
 
     since: datetime | None = None
     untracked: Untracked = Untracked.REPORT
     tags: bool = False
     accept_restored: bool = False
+    restored: bool = False
 
 
 class Suspect(NamedTuple):
@@ -75,7 +77,6 @@ class Planner:
         self._prefix = prefix
         self._new_id = new_id
         self._workers = workers
-        self._restored = False
 
     def sweep(self, options: PlanOptions | None = None, *, progress: Progress | None = None) -> Plan:
         """Plan from the table alone: what is due, unfinished, unsettled, unconfirmed, or outlived.
@@ -103,9 +104,9 @@ class Planner:
         facts = find(self._objects, key)
         if row is None and facts is None:
             return None
-        self._restored = self._table.disputed()
         tag = (vote(self._objects, key) if facts else None) or Tag.UNKNOWN
-        return self._decide(Suspect(row, facts.entry if facts else None, tag), options or PlanOptions())
+        asked = replace(options or PlanOptions(), restored=self._table.disputed())
+        return self._decide(Suspect(row, facts.entry if facts else None, tag), asked)
 
     def _plan(
         self,
@@ -121,7 +122,7 @@ class Planner:
         marker, _ = self._objects.marker(marker_key(self._prefix))
         if is_another(marker, binding):
             raise BindingError(f"the bucket's marker names another table than this one ({binding.instance_id})")
-        self._restored = self._table.disputed()
+        options = replace(options, restored=self._table.disputed())
         decided: list[Planned] = []
         kept = 0
         with ThreadPoolExecutor(self._workers) as pool:
@@ -176,7 +177,7 @@ class Planner:
             now=self._clock.now(),
             timing=self._timing,
             untracked=options.untracked,
-            restored=self._restored,
+            restored=options.restored,
             accept_restored=options.accept_restored,
         )
 
