@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Stage, memory_stage, s3_stage
+from servers.ceph import INSTALL, ceph, installed
+from servers.postgres import Postgres, postgres
+from support import Stage, memory_stage, s3_stage, sql_table, sqlite_table
 
 from reconciler.adapters.s3 import make_client
-from reconciler.demo import servers
+from reconciler.demo.servers import Server, moto, seaweedfs, weed
 
 
 @pytest.fixture(autouse=True)
@@ -25,47 +27,57 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def seaweedfs() -> Iterator[servers.Server]:
-    if servers.weed() is None:
+@pytest.fixture(scope="session", name="seaweedfs")
+def _seaweedfs() -> Iterator[Server]:
+    if weed() is None:
         pytest.skip("SeaweedFS has no wheel for this platform")
-    with servers.seaweedfs() as server:
+    with seaweedfs() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[servers.Server]:
-    with servers.moto() as server:
+@pytest.fixture(scope="session", name="moto")
+def _moto() -> Iterator[Server]:
+    with moto() as server:
         yield server
 
 
-@pytest.fixture(params=["moto", "seaweedfs"])
-def server(request: pytest.FixtureRequest) -> servers.Server:
+@pytest.fixture(scope="session", name="ceph")
+def _ceph() -> Iterator[Server]:
+    if not installed():
+        pytest.skip(f"Ceph is not installed: {INSTALL}")
+    with ceph() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", name="postgres")
+def _postgres() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["moto", "seaweedfs", "ceph"])
+def server(request: pytest.FixtureRequest) -> Server:
     """Each S3 server in turn."""
-    found: servers.Server = request.getfixturevalue(request.param)
+    found: Server = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def client(server: servers.Server, monkeypatch: pytest.MonkeyPatch) -> Any:
+def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of the server; the environment points at it as well."""
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
-    return make_client()
+    return connect(server, monkeypatch)
 
 
 @pytest.fixture
 def bucket(client: Any) -> str:
     """A fresh bucket."""
-    name = f"photos-{uuid.uuid4().hex[:12]}"
-    client.create_bucket(Bucket=name)
-    return name
+    return new_bucket(client)
 
 
 @pytest.fixture
 def s3(client: Any, bucket: str, tmp_path: Path) -> Stage:
     """Each S3 server in turn, with SQLite."""
-    return s3_stage(client, bucket, tmp_path)
+    return s3_stage(client, bucket, sqlite_table(tmp_path))
 
 
 @pytest.fixture
@@ -74,15 +86,28 @@ def memory() -> Stage:
     return memory_stage()
 
 
-@pytest.fixture(params=["memory", "moto", "seaweedfs"])
-def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
-    """The same deployment on memory, on moto with SQLite, and on SeaweedFS with SQLite."""
+@pytest.fixture(params=["memory", "moto-sqlite", "seaweedfs-sqlite", "ceph-postgres"])
+def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
+    """The same deployment in memory, on moto and SeaweedFS with SQLite, and on Ceph with PostgreSQL."""
     if request.param == "memory":
-        return memory_stage()
-    server: servers.Server = request.getfixturevalue(request.param)
+        yield memory_stage()
+        return
+    store, database = request.param.split("-")
+    client = connect(request.getfixturevalue(store), monkeypatch)
+    table = sqlite_table(tmp_path) if database == "sqlite" else sql_table(request.getfixturevalue("postgres").create())
+    yield s3_stage(client, new_bucket(client), table)
+    table.engine.dispose()
+
+
+def connect(server: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Point the environment at a server, and return a client of it."""
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    client = make_client()
+    return make_client()
+
+
+def new_bucket(client: Any) -> str:
+    """Create a bucket and return its name."""
     name = f"photos-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=name)
-    return s3_stage(client, name, tmp_path)
+    return name

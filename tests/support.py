@@ -164,13 +164,17 @@ def memory_stage(*, timing: Timing | None = None) -> Stage:
 
 def sqlite_table(folder: Path) -> SqlTable:
     """A created, unbound table in a SQLite file."""
-    table = SqlTable(make_engine(f"sqlite:///{folder / 'table.db'}"))
+    table = sql_table(f"sqlite:///{folder / 'table.db'}")
     table.create()
     return table
 
 
-def s3_stage(client: Any, bucket: str, folder: Path) -> Stage:
-    """A real S3 server and SQLite, under a clock that moves."""
+def sql_table(url: str) -> SqlTable:
+    """A table as it is found at a URL."""
+    return SqlTable(make_engine(url))
+
+
+def s3_stage(client: Any, bucket: str, table: SqlTable) -> Stage:
+    """A real S3 server and a table, under a clock that moves."""
     clock = MovableClock()
-    stage = Stage(TravellingObjects(client, bucket, clock), S3Signer(client, bucket), sqlite_table(folder), clock, send)
-    return stage.bind()
+    return Stage(TravellingObjects(client, bucket, clock), S3Signer(client, bucket), table, clock, send).bind()

@@ -33,13 +33,15 @@ class Server:
     name: str
     endpoint: str
     verifies: bool
+    access_key: str = ACCESS_KEY
+    secret_key: str = SECRET_KEY
 
     def environment(self) -> dict[str, str]:
         """Return the settings that point botocore at it."""
         return {
             "AWS_ENDPOINT_URL_S3": self.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_REGION": "us-east-1",
         }
 

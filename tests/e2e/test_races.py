@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cli_support import shared_client
 from sqlalchemy import update
-from support import JPEG, OWNER, Stage, s3_stage
+from support import JPEG, OWNER, Stage, s3_stage, sqlite_table
 
 from reconciler.adapters.sql import metadata_for
 from reconciler.core.model import Status, Tag
@@ -33,7 +33,7 @@ def stage(seaweedfs: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     client = shared_client(connections=16)
     bucket = f"photos-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
-    return s3_stage(client, bucket, tmp_path)
+    return s3_stage(client, bucket, sqlite_table(tmp_path))
 
 
 def body_of(number: int) -> bytes:

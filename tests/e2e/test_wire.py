@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 from cli_support import shared_client
-from support import HTTP, JPEG, OWNER, PNG, Stage, s3_stage, send
+from support import HTTP, JPEG, OWNER, PNG, Stage, s3_stage, send, sqlite_table
 
 from reconciler.adapters.s3 import S3Signer
 from reconciler.core.actions import DeleteLateArrival
@@ -60,7 +60,7 @@ def wire(seaweedfs: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     client = shared_client()
     bucket = f"photos-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
-    stage = s3_stage(client, bucket, tmp_path)
+    stage = s3_stage(client, bucket, sqlite_table(tmp_path))
     return Wire(stage, client, stage.presign())
 
 
@@ -312,7 +312,7 @@ def test_a_form_is_taken_where_nothing_is_verified(moto: Server, monkeypatch: py
         monkeypatch.setenv(name, value)
     client = shared_client()
     client.create_bucket(Bucket="forms")
-    stage = s3_stage(client, "forms", tmp_path)
+    stage = s3_stage(client, "forms", sqlite_table(tmp_path))
     ticket = form(stage)
     assert ticket.method == "POST"
     assert send_form(ticket, PNG) in (200, 201, 204)
