@@ -85,7 +85,7 @@ class Applier:
 
         Applying a plan twice changes nothing more: the second time every action has moved.
         """
-        if plan.disputed or plan.accept_restored:
+        if plan.disputed or plan.options.accept_restored:
             self.table.note_dispute(disputed=bool(plan.disputed))
         for refusal in self.check(plan, limits=limits):
             raise refusal
@@ -197,10 +197,16 @@ class Applier:
             return Outcome(action, Fate.REPORTED, "missing: the row is completed, the object is gone")
 
     def _confirm(self, action: Confirm, row: Upload) -> Outcome:
-        if tag_of(self.objects.tags(row.key)) is not Tag.COMPLETED:
+        if row.settled_at is None or row.settled_at > action.facts.seen_at:
+            return _moved_on(action)
+        if not self._is_fresh(action) and tag_of(self.objects.tags(row.key)) is not Tag.COMPLETED:
             return self._mend(action, row)
         moved = self.table.move([row.key], rows.confirmed(settled_at=row.settled_at, now=self.clock.now()))
         return _done(action) if moved else _moved_on(action)
+
+    def _is_fresh(self, action: Confirm) -> bool:
+        """Say whether the tag was seen a moment ago."""
+        return action.facts.tag is Tag.COMPLETED and self.timing.is_fresh(action.facts.seen_at, now=self.clock.now())
 
     def _mend(self, action: Settle | Confirm | MarkChanged, row: Upload) -> Outcome:
         """Tag the object by what it is now: the completed one, or another."""

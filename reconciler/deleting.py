@@ -6,7 +6,6 @@ which the next run finishes. Only keys that S3 has confirmed as gone are buried.
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -124,7 +123,7 @@ class Deleter:
         """Return the actions whose tag still allows a deletion, reading those that were read too long ago."""
         allowed: list[D] = []
         for action in batch:
-            if timedelta() <= self._clock.now() - action.facts.seen_at <= self._timing.vote_life:
+            if self._timing.is_fresh(action.facts.seen_at, now=self._clock.now()):
                 allowed.append(action)
                 continue
             objection = self._objection(action)

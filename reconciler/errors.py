@@ -43,6 +43,7 @@ ReconcilerError                     1
 ├── JournalError                    deletions cannot be journalled, so nothing is deleted
 └── RefusedError                    4  refused as unsafe, as a whole
     ├── StalePlanError
+    ├── UnfinishedPlanError         planning was cut short before the last key
     ├── TooManyDeletionsError
     ├── WrongTableError             the table does not know the objects that are listed
     ├── TooManyDisputesError
@@ -272,6 +273,12 @@ class StalePlanError(RefusedError):
     """The plan is too old to be applied."""
 
     default_hint = "plan again; RECONCILER_PLAN_LIFE sets how long a plan may be used"
+
+
+class UnfinishedPlanError(RefusedError):
+    """Planning was cut short before the last key."""
+
+    default_hint = "go on with `reconcile plan --resume FILE`"
 
 
 class TooManyDeletionsError(RefusedError):

@@ -17,12 +17,12 @@ from reconciler.applier import Applier
 from reconciler.binding import initialise
 from reconciler.core.guards import Limits
 from reconciler.core.model import Tag, Upload, tag_of
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.report import RunReport
 from reconciler.core.requests import Allowed
 from reconciler.core.timing import Timing
 from reconciler.disputes import Operator
-from reconciler.planner import Planner, PlanOptions
+from reconciler.planner import Planner
 from reconciler.presign import PresignedUpload
 from reconciler.testing import TravellingObjects
 from reconciler.uploads import UploadUseCases

@@ -1,27 +1,26 @@
 """plan, apply, sweep."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from reconciler.adapters.plan_file import read_plan, write_plan
 from reconciler.cli import render
 from reconciler.cli.params import fail_on_report, format_option, listing_options, plan_options
+from reconciler.cli.waiting import progress, stopping
 from reconciler.core.decide import Untracked
 from reconciler.core.guards import Limits
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.report import Fate, RunReport
+from reconciler.errors import PlanFileError, UnfinishedPlanError
 from reconciler.logs import get_logger
-from reconciler.planner import PlanOptions, Progress
 from reconciler.wiring import Deployment
 
 TO_DO, REFUSED, PARTIAL = 3, 4, 5
+IN_A_FILE = "run it again, or plan with -o FILE: a plan in a file can be resumed"
 
 log = get_logger()
 
@@ -29,28 +28,53 @@ log = get_logger()
 @click.command()
 @click.option("-o", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to a file for apply.")
 @click.option("--sweep", "from_table", is_flag=True, help="Plan from the table alone, as sweep does, without listing the bucket.")
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Go on with a plan that was cut short, and write it to the same FILE (or to -o).",
+)
 @listing_options
 @plan_options
 @fail_on_report
 @format_option
 @click.pass_context
 def plan(
-    ctx: click.Context, /, *, output_file: Path | None, from_table: bool, output: str, fail_on_report: bool, **asked: Any
+    ctx: click.Context,
+    /,
+    *,
+    output_file: Path | None,
+    from_table: bool,
+    resume: Path | None,
+    output: str,
+    fail_on_report: bool,
+    **asked: Any,
 ) -> None:
     """Show what apply would do. Writes nothing to bucket or table.
 
     The bucket's listing is compared with the table, key by key. Exits with 3 if there is something to do, with 4 if apply
     would refuse it as unsafe.
+
+    With -o, Ctrl-C, SIGTERM or a failing S3 lose nothing: what was found so far is written, and --resume goes on behind its
+    last key (exit code 5).
     """
     here: Deployment = ctx.obj.here
-    found = _plan(here, from_table=from_table, **asked)
+    if resume:
+        found, output_file = _resume(here, resume, from_table=from_table, **asked), output_file or resume
+    else:
+        found = _plan(here, from_table=from_table, **asked)
     if output_file:
         write_plan(found, output_file)
         render.say(render.summary(found))
-        render.say(f"plan written to {output_file}; carry it out with: reconcile apply {output_file}")
     else:
         render.plan(found, output)
     render.reports(found.reports)
+    if found.stopped:
+        render.say(f"planning stopped behind {found.stopped.after}: {found.stopped.why}")
+        render.say(_how_to_go_on(output_file))
+        ctx.exit(PARTIAL)
+    if output_file:
+        render.say(f"plan written to {output_file}; carry it out with: reconcile apply {output_file}")
     refusals = here.applier().check(found, limits=Limits(max_delete=asked["max_delete"]))
     for refusal in refusals:
         render.say("apply would refuse this plan:")
@@ -75,13 +99,12 @@ def apply(ctx: click.Context, /, *, file: Path | None, yes: bool, output: str, f
     here: Deployment = ctx.obj.here
     limits = Limits(max_delete=asked["max_delete"])
     if file:
-        if asked["since"] is not None or asked["tags"] or asked["accept_restored"] or asked["untracked"] != "report":
-            raise click.UsageError(
-                "a plan file says what to do; --since, --untracked, --tags and --accept-restored are for planning"
-            )
+        _nothing_asked("a plan file says what to do", **asked)
         found = read_plan(file)
     else:
         found = _plan(here, from_table=False, **asked)
+        if found.stopped:
+            raise UnfinishedPlanError(f"planning stopped behind {found.stopped.after}: {found.stopped.why}", hint=IN_A_FILE)
         if output == "table":
             render.plan(found, output)
         else:
@@ -107,8 +130,8 @@ def sweep(ctx: click.Context, *, max_delete: int | None, accept_restored: bool, 
     first what it would do: reconcile plan --sweep.
     """
     here: Deployment = ctx.obj.here
-    with _progress("sweeping") as progress:
-        found = here.planner().sweep(PlanOptions(accept_restored=accept_restored), progress=progress)
+    with progress("sweeping") as told:
+        found = here.planner().sweep(PlanOptions(accept_restored=accept_restored), progress=told)
     render.talk(render.summary(found))
     report = _apply(here, found, Limits(max_delete=max_delete))
     render.run(report, output)
@@ -134,9 +157,33 @@ def _plan(
         tags=tags,
         accept_restored=accept_restored,
     )
-    with _progress("planning") as progress:
-        planner = here.planner()
-        return planner.sweep(options, progress=progress) if from_table else planner.listing(options, progress=progress)
+    if from_table:
+        with progress("planning") as told:
+            return here.planner().sweep(options, progress=told)
+    with progress("planning") as told, stopping() as stop:
+        return here.planner().listing(options, progress=told, stopping=stop)
+
+
+def _resume(here: Deployment, file: Path, *, from_table: bool, max_delete: int | None, **asked: Any) -> Plan:
+    if from_table:
+        raise click.UsageError("--resume goes on with a listing; a plan with --sweep is made anew")
+    _nothing_asked("--resume goes on with what the plan was asked for", max_delete=max_delete, **asked)
+    begun = read_plan(file)
+    if begun.created_at + here.timing.plan_life < here.clock.now():
+        raise PlanFileError(f"the plan {file} is older than a plan may be applied", hint="plan anew")
+    with progress("planning") as told, stopping() as stop:
+        return here.planner().resume(begun, progress=told, stopping=stop)
+
+
+def _nothing_asked(why: str, *, since: Any, untracked: str, tags: bool, accept_restored: bool, max_delete: int | None) -> None:  # noqa: ARG001
+    if since is not None or tags or accept_restored or untracked != "report":
+        raise click.UsageError(f"{why}; --since, --untracked, --tags and --accept-restored are for a plan made anew")
+
+
+def _how_to_go_on(file: Path | None) -> str:
+    if file is None:
+        return IN_A_FILE
+    return f"go on with: reconcile plan --resume {file}"
 
 
 def _ago(here: Deployment, span: timedelta) -> datetime:
@@ -186,17 +233,6 @@ def _done(report: RunReport, *, fail_on_report: bool) -> int:
         return PARTIAL
     reported = report.plan.reports or report.of(Fate.REPORTED)
     return TO_DO if fail_on_report and reported else 0
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Progress | None]:
-    """Show how many keys were looked at, on a terminal; nothing otherwise."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    with console.status(f"{what} ...") as status:
-        yield lambda count: status.update(f"{what}: {count:,} keys")
 
 
 COMMANDS = (plan, apply, sweep)

@@ -18,6 +18,7 @@ from reconciler.errors import (
     StalePlanError,
     TooManyDeletionsError,
     TooManyDisputesError,
+    UnfinishedPlanError,
     WrongTableError,
 )
 
@@ -54,6 +55,8 @@ class World:
 def refusals(plan: Plan, *, world: World, limits: Limits, plan_life: timedelta) -> list[RefusedError]:
     """Return every reason to refuse the plan; none where it may be applied."""
     found = list(_elsewhere(plan, world.binding)) if plan.writing else []
+    if plan.writing and plan.stopped:
+        found.append(UnfinishedPlanError(f"planning stopped behind {plan.stopped.after}: {plan.stopped.why}"))
     if plan.endings:
         found += [*_marker(plan, world), *_stale(plan, world.now, plan_life), *_clocks(world)]
     if _destructive(plan):
@@ -114,7 +117,7 @@ def _disputes(plan: Plan) -> Iterator[RefusedError]:
             f"{plan.disputed} of {plan.seen.due} due uploads are tagged completed: the table looks like a restored backup",
             hint="settle them with `reconcile adopt KEY` or `reconcile release KEY` before anything is deleted",
         )
-    if not plan.accept_restored and _many(plan.rolled_back, plan.seen.due):
+    if not plan.options.accept_restored and _many(plan.rolled_back, plan.seen.due):
         yield TooManyDisputesError(
             f"{plan.rolled_back} of {plan.seen.due} due uploads were being completed: the table looks like a restored backup",
             hint="if it is none, and your application rolled them back, run once with --accept-restored",

@@ -92,6 +92,11 @@ class Upload:
     replaces: str | None = None
 
     @property
+    def replayable(self) -> bool:
+        """Whether it was signed as a form POST, which names a size range and can be sent again until its URL expires."""
+        return self.min_size != self.max_size
+
+    @property
     def known_size(self) -> int | None:
         """The object's bytes as far as the row knows: what was stored, or else the exact size that was signed."""
         if self.size is not None:

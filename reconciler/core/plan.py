@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, TypeGuard
+from typing import Literal, NamedTuple, TypeGuard
 
 from reconciler.core.actions import (
     Action,
@@ -23,9 +23,23 @@ from reconciler.core.actions import (
     Report,
     Writing,
 )
-from reconciler.core.model import Status, Tag
+from reconciler.core.decide import Untracked
+from reconciler.core.model import ObjectEntry, Status, Tag, Upload
 
 PLAN_VERSION: Literal[1] = 1
+
+
+class Suspect(NamedTuple):
+    """One key that a finder hands over: its row, its object as far as known, and its tag as far as known."""
+
+    row: Upload | None
+    entry: ObjectEntry | None
+    tag: Tag = Tag.UNKNOWN
+
+    @property
+    def key(self) -> str:
+        """The key: one of both sides is always there."""
+        return (self.row or self.entry or ObjectEntry("")).key
 
 
 class Finder(StrEnum):
@@ -34,6 +48,31 @@ class Finder(StrEnum):
     SWEEP = "sweep"
     LISTING = "listing"
     SINCE = "since"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What the operator asked of a plan.
+
+    Attributes:
+        since: look only at keys of the days from this moment on.
+        untracked: what to do about objects without a row.
+        tags: read the tag of every listed object that is not plainly to be kept or deleted without it.
+        accept_restored: delete due uploads tagged `completing` even where the run meets a dispute.
+    """
+
+    since: datetime | None = None
+    untracked: Untracked = Untracked.REPORT
+    tags: bool = False
+    accept_restored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Where planning was cut short, and why; the keys behind `after` are still to be looked at."""
+
+    after: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +101,8 @@ class Seen:
 class Plan:
     """What is to be done to one bucket and table, and what it was decided on.
 
-    `complete` is False where S3 did not answer for some key; the plan may still be applied: every action stands for itself.
+    `complete` is False where S3 did not answer for some key; the plan may still be applied: every action stands for itself. One
+    that was `stopped` may not, before it has been resumed to its end: what it has not seen could speak against what it has.
     """
 
     id: str
@@ -71,10 +111,11 @@ class Plan:
     bucket: str
     prefix: str
     created_at: datetime
+    options: PlanOptions
     seen: Seen
     kept: int = 0
     complete: bool = True
-    accept_restored: bool = False
+    stopped: Stopped | None = None
     actions: tuple[Planned, ...] = ()
     version: Literal[1] = PLAN_VERSION
 

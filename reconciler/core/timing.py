@@ -59,6 +59,10 @@ class Timing:
             )
         return found
 
+    def is_fresh(self, seen_at: datetime, *, now: datetime) -> bool:
+        """Say whether a tag that was read then still counts as a vote."""
+        return timedelta() <= now - seen_at <= self.vote_life
+
     def last_arrival(self, row: Upload) -> datetime:
         """Return when the last byte sent with the row's URL can have arrived."""
         return row.expires_at + self.slowest_transfer

@@ -14,8 +14,9 @@ from unit.builders import KEY, deletion, plan, report
 
 from reconciler.adapters.plan_file import read_plan, write_plan
 from reconciler.core.actions import Facts, Planned, Reason
+from reconciler.core.decide import Untracked
 from reconciler.core.model import Status, Tag
-from reconciler.core.plan import Finder, Plan, Seen
+from reconciler.core.plan import Finder, Plan, PlanOptions, Seen, Stopped
 from reconciler.errors import PlanFileError
 
 TIMES = st.datetimes(timezones=st.just(UTC))
@@ -41,6 +42,14 @@ PLANS = st.builds(
     bucket=st.text(),
     prefix=st.text(),
     created_at=TIMES,
+    options=st.builds(
+        PlanOptions,
+        since=st.none() | TIMES,
+        untracked=st.sampled_from(Untracked),
+        tags=st.booleans(),
+        accept_restored=st.booleans(),
+    ),
+    stopped=st.none() | st.builds(Stopped, after=st.text(min_size=1), why=st.text(min_size=1)),
     seen=st.builds(Seen, listed=COUNTS, tracked=COUNTS, rows=COUNTS, due=COUNTS),
     kept=COUNTS,
     complete=st.booleans(),

@@ -9,6 +9,7 @@ from support import JPEG, OWNER, PNG, PREFIX, Stage
 
 from reconciler.core.decide import Untracked
 from reconciler.core.model import Status, Tag
+from reconciler.core.plan import PlanOptions
 from reconciler.errors import (
     BindingError,
     InvalidOwnerError,
@@ -17,7 +18,6 @@ from reconciler.errors import (
     NotUploadedError,
     StoreUnavailableError,
 )
-from reconciler.planner import PlanOptions
 
 UNKNOWN = f"{PREFIX}2026/11/22/unknown.jpg"
 

@@ -49,10 +49,9 @@ from reconciler.core.actions import (
 from reconciler.core.decide import TABLE, Untracked, decide
 from reconciler.core.guards import Limits
 from reconciler.core.model import ObjectEntry, Status, Tag, Upload, tag_of
-from reconciler.core.plan import hold_back, is_planned
+from reconciler.core.plan import PlanOptions, hold_back, is_planned
 from reconciler.core.timing import Timing
 from reconciler.errors import AccessDeniedError, StoreUnavailableError, UnorderedListingError
-from reconciler.planner import PlanOptions
 
 UNLIMITED = Limits(max_delete=100_000)
 
@@ -763,11 +762,12 @@ def test_neighbours_are_never_touched(stage: Stage) -> None:
 
 
 def test_progress_is_told(memory: Stage) -> None:
-    """The finder tells after each thousand keys how many it has looked at."""
+    """The planner tells after each page how many keys it has looked at, and the last of them."""
     scattered(memory, 2100)
-    told: list[int] = []
-    memory.planner.listing(progress=told.append)
-    assert told == [1000, 2000]
+    told: list[tuple[int, str]] = []
+    memory.planner.listing(progress=lambda looked, key: told.append((looked, key)))
+    keys = sorted(memory.keys() | {row.key for row in rows(memory)})
+    assert told == [(1000, keys[999]), (2000, keys[1999]), (len(keys), keys[-1])]
 
 
 def test_a_safe_timing_is_the_default() -> None:

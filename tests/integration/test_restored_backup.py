@@ -5,8 +5,8 @@ from support import OWNER, Stage
 
 from reconciler.core.actions import Reason
 from reconciler.core.model import Status, Tag
+from reconciler.core.plan import PlanOptions
 from reconciler.errors import NothingToSettleError
-from reconciler.planner import PlanOptions
 
 
 @pytest.fixture

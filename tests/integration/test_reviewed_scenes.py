@@ -1,6 +1,7 @@
 """Scenes in which reviewers once broke a promise; each stays here so that it holds."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,17 +77,33 @@ def test_an_untracked_key_belongs_to_nobody_once_its_object_is_deleted(memory: S
     assert is_there(memory, key)
 
 
-def test_a_replay_before_the_commit_is_noticed_by_the_sweep(memory: Stage) -> None:
-    """Bytes that nobody verified are reported as changed and never confirmed."""
-    key = memory.upload()
-    with memory.table.begin() as transaction:
-        done = memory.uploads.complete(key, owner=OWNER, session=transaction)
-        put(memory, key, b"<html>", status="pending")
+def replayed(stage: Stage, key: str) -> None:
+    """Complete, while the form is sent once more between the second look and the commit."""
+    with stage.table.begin() as transaction:
+        done = stage.uploads.complete(key, owner=OWNER, session=transaction)
+        put(stage, key, b"<html>", status="pending")
     assert done.status is Status.COMPLETED
-    memory.advance(hours=3)
+    stage.advance(hours=3)
+
+
+def test_a_replay_before_the_commit_is_noticed_by_the_sweep(memory: Stage) -> None:
+    """Bytes of a form POST that nobody verified are reported as changed and never confirmed."""
+    key = put(memory, f"{PREFIX}2026/11/22/posted.jpg", status="pending")
+    memory.table.insert(replace(memory.row(memory.upload()), key=key, min_size=1))
+    replayed(memory, key)
     memory.sweep()
     assert (memory.row(key).confirmed_at, memory.tag(key)) == (None, Tag.CHANGED)
     assert [action.reason for action in memory.planner.sweep().reports] == [Reason.CHANGED]
+
+
+def test_a_replay_where_the_store_takes_it_is_noticed_by_the_plan(memory: Stage) -> None:
+    """A PUT can be replayed only on a store that ignores If-None-Match; the listing shows what it did."""
+    key = memory.upload()
+    replayed(memory, key)
+    memory.sweep()
+    memory.apply()
+    assert memory.tag(key) is Tag.CHANGED
+    assert [action.reason for action in memory.plan().reports] == [Reason.CHANGED]
 
 
 def test_completing_what_was_released_says_so(memory: Stage) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.core.actions import Delete, Facts, Reason, Report
 from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, Status, Tag, Upload
-from reconciler.core.plan import Finder, Plan, Seen
+from reconciler.core.plan import Finder, Plan, PlanOptions, Seen
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -67,5 +67,5 @@ def report(number: int = 0, reason: Reason = Reason.DISPUTED) -> Report:
 
 def plan(*actions: Any, finder: Finder = Finder.SWEEP, seen: Seen | None = None, **given: Any) -> Plan:
     """A plan made now for the table and bucket of BINDING, by a finder that saw a thousand rows."""
-    values = {"instance_id": BINDING.instance_id, "bucket": BUCKET, "prefix": PREFIX, "created_at": NOW}
+    values = {"options": PlanOptions(), "instance_id": BINDING.instance_id, "bucket": BUCKET, "prefix": PREFIX, "created_at": NOW}
     return Plan(id="plan-1", finder=finder, seen=seen or Seen(rows=1000), actions=actions, **{**values, **given})
