@@ -50,8 +50,7 @@ class Planner:
             prefix=self.prefix,
             now=draft.begun.created_at,
         )
-        for _ in self._judged(finder.suspects(), draft, progress):
-            pass
+        self._walk(finder.suspects(), draft, progress)
         return self._finish(draft)
 
     def listing(
@@ -113,16 +112,12 @@ class Planner:
         draft = _Draft(begun)
         finder = ListingFinder(objects=self.objects, table=self.table, prefix=self.prefix, start=self._start(begun))
         try:
-            for _ in self._judged(finder.suspects(), draft, progress):
-                if stopping():
-                    return self._finish(draft, why="it was interrupted")
-        except UnorderedListingError:
-            raise
+            done = self._walk(finder.suspects(), draft, progress, stopping)
         except StoreError as error:
-            if not draft.last:
+            if not draft.last or isinstance(error, UnorderedListingError):
                 raise
-            return self._finish(draft, why=error.message)
-        return self._finish(draft)
+            return self._finish(draft, stopped=error.message)
+        return self._finish(draft, stopped="" if done else "it was interrupted")
 
     def _start(self, begun: Plan) -> str:
         if begun.stopped:
@@ -139,17 +134,21 @@ class Planner:
             restored=self.table.disputed(),
         )
 
-    def _judged(self, suspects: Iterator[Suspect], draft: "_Draft", progress: Progress | None) -> Iterator[None]:
-        """Decide about one page of keys after the other, and put them into the draft."""
+    def _walk(
+        self, suspects: Iterator[Suspect], draft: "_Draft", progress: Progress | None, stopping: Stopping = lambda: False
+    ) -> bool:
+        """Decide about one page of keys after the other, into the draft; False where `stopping` ended it."""
         judge = self._judge(draft.begun.options)
         with ThreadPoolExecutor(self.workers) as pool:
             for batch in batches(suspects, PAGE):
                 draft.add(batch, list(pool.map(judge.about, batch)))
                 if progress:
                     progress(draft.looked, draft.last)
-                yield
+                if stopping():
+                    return False
+        return True
 
-    def _finish(self, draft: "_Draft", *, why: str = "") -> Plan:
+    def _finish(self, draft: "_Draft", *, stopped: str = "") -> Plan:
         begun = draft.begun
         scope = Where(statuses=LIVE) if begun.finder is Finder.LISTING else Where()
         rows_now, due_now = self.table.count(scope), self.table.count(rows.due(begun.created_at))
@@ -157,9 +156,9 @@ class Planner:
             begun,
             seen=replace(draft.seen, rows=rows_now, due=due_now),
             kept=draft.kept,
-            complete=not why and not any(action.reason is Reason.UNKNOWN for action in draft.actions),
+            complete=not stopped and not any(action.reason is Reason.UNKNOWN for action in draft.actions),
             actions=tuple(draft.actions) if begun.options.accept_restored else hold_back(draft.actions),
-            stopped=Stopped(after=draft.last, why=why) if why else None,
+            stopped=Stopped(after=draft.last, why=stopped) if stopped else None,
         )
 
 

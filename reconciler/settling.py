@@ -8,7 +8,7 @@ see the tag `completing` either, and the sweep settles what is left.
 from collections.abc import Mapping
 
 from reconciler.core import rows
-from reconciler.core.model import Status, Tag, with_status
+from reconciler.core.model import Status, Tag, tag_of, with_status
 from reconciler.ports import Clock, Objects, Table
 
 
@@ -29,5 +29,7 @@ def settle(
     if row is None or row.status is not Status.COMPLETED:
         return False
     kept = objects.tags(key) if tags is None else tags
+    if tags is None and tag_of(kept) is Tag.CHANGED:
+        return False  # not the object that was completed: that is for somebody to settle
     objects.put_tags(key, with_status(kept, Tag.COMPLETED), version_id=version_id)
     return bool(table.move([key], rows.settled(etag=row.etag, now=clock.now())))

@@ -106,6 +106,15 @@ def test_a_replay_where_the_store_takes_it_is_noticed_by_the_plan(memory: Stage)
     assert [action.reason for action in memory.plan().reports] == [Reason.CHANGED]
 
 
+def test_completing_again_does_not_hide_that_the_object_was_changed(memory: Stage) -> None:
+    """The tag `changed` stays until the operator has settled it."""
+    key = memory.completed()
+    put(memory, key, b"another", status="pending")
+    memory.apply(memory.plan(tags=True))
+    assert memory.uploads.complete(key, owner=OWNER).settle() is False
+    assert memory.tag(key) is Tag.CHANGED
+
+
 def test_completing_what_was_released_says_so(memory: Stage) -> None:
     """The user is not told that the form was open for too long."""
     key = memory.completed()
