@@ -1,12 +1,25 @@
 """Where the policy documents lie: beside the package in a checkout, inside it in a wheel."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import SettingsError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+
+PURPOSES: Mapping[str, str] = {
+    "bucket-policy": "holds the promises against careless and stolen credentials",
+    "cors": "lets a browser on your site send a presigned upload",
+    "iam-completer": "what the backend that completes uploads may do",
+    "iam-installer": "what may put the lifecycle rules in place",
+    "iam-presigner": "what the backend that presigns may do",
+    "iam-reader": "what may look: plan, list, show, check",
+    "iam-reconciler": "what init, sweep, apply, adopt and accept may do",
+    "lifecycle": "the safety net on a bucket without versions",
+    "lifecycle-versioned": "the same on a bucket that keeps, or has ever kept, versions",
+}
 
 
 def folder() -> Path:

@@ -9,7 +9,7 @@ import click
 from reconciler.adapters import documents
 from reconciler.cli import render
 from reconciler.cli.params import format_option
-from reconciler.core.documents import Rule, fill
+from reconciler.core.documents import FROM_SETTINGS, Rule, choose, fill, placeholders, to_be_given
 from reconciler.installer import LifecycleDiff, lifecycle_values
 from reconciler.settings import load_settings
 from reconciler.wiring import Deployment
@@ -77,14 +77,28 @@ def check(ctx: click.Context, *, output: str) -> None:
 @click.argument("name", required=False)
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A value for a placeholder that no setting names.")
 def policy(name: str | None, *, given: tuple[str, ...]) -> None:
-    """Print a policy document, filled from the settings. Without NAME, list them."""
+    """Print a policy document, filled from the settings. Without NAME, list them.
+
+    What the settings do not know is given with --set: the ARN of a role, the origin of a site; some of them more than once.
+    """
     if name is None:
-        for each in documents.names():
-            click.echo(each)
+        render.table(["document", "what it is for", "needs --set"], map(_document_line, documents.names()))
         return
+    document = documents.load(name)
+    known = _from_settings() if placeholders(document) & FROM_SETTINGS else {}
+    click.echo(json.dumps(fill(document, choose(name, document, known=known, given=_pairs(given))), indent=2))
+
+
+def _document_line(name: str) -> tuple[str, str, str]:
+    return name, documents.PURPOSES.get(name, ""), ", ".join(to_be_given(documents.load(name)))
+
+
+def _from_settings() -> dict[str, str | int]:
     settings = load_settings()
-    values = lifecycle_values(settings.timing(), settings.prefix) | {"bucket": settings.bucket}
-    click.echo(json.dumps(fill(documents.load(name), values | dict(_pair(text) for text in given)), indent=2))
+    timing = settings.timing()
+    # S3 counts a signature's age in milliseconds, and compares it with a text (Signature Version 4 condition keys).
+    own = {"bucket": settings.bucket, "url_life_ms": str(int(timing.url_life.total_seconds() * 1000))}
+    return lifecycle_values(timing, settings.prefix) | own
 
 
 def _ask(question: str) -> None:
@@ -93,11 +107,14 @@ def _ask(question: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
-    return name, value
+def _pairs(given: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _lines(diff: LifecycleDiff) -> list[dict[str, Any]]:

@@ -1,29 +1,118 @@
 """Policy documents: JSON with named placeholders, filled and compared as data, never as text.
 
+A placeholder is filled from the settings, from a default, or with what the operator says. Whatever goes in is looked at first:
+a wrong ARN in a Deny statement shuts the right role out, a `*` in a prefix opens somebody else's.
+
 Also the lifecycle rules, which are one such document: how ours are told from others', and when two rules mean the same
 although a store wrote them down differently.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import SettingsError
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
+FROM_SETTINGS = frozenset({"bucket", "prefix", "rule", "lifecycle_days", "noncurrent_days", "url_life_ms"})
+DEFAULTS: Mapping[str, str] = {"partition": "aws"}
+ROLES = frozenset({"presigner", "completer", "reconciler"})
+SEVERAL = ROLES | {"origin"}
+_ROLE = (
+    r"arn:aws[a-z-]*:iam::(?:\d{12}|[A-Za-z]\w*|):(?:role|user)/[\w+=,.@/-]+",  # Ceph names a tenant, or nobody, as account
+    "no ARN of a role or user",
+    "write it as IAM does, without wildcards: arn:aws:iam::123456789012:role/NAME (not the assumed-role ARN of a session)",
+)
+_FORMS: Mapping[str, tuple[str, str, str]] = {
+    **dict.fromkeys(ROLES, _ROLE),
+    "origin": (
+        r"https?://(?:\*\.)?(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?",
+        "no origin",
+        "write it as browsers send it, in lower case and without a path: https://www.example.com",
+    ),
+    "partition": (r"aws(?:-[a-z]+)*", "no partition", "there are aws, aws-cn and aws-us-gov"),
+    "bucket": (r"[A-Za-z0-9][A-Za-z0-9._-]+[A-Za-z0-9]", "no bucket's name", "correct RECONCILER_BUCKET"),
+    "prefix": (
+        r"[^*?$]+",
+        "a pattern where a policy is concerned: * is a wildcard there",
+        "choose a RECONCILER_PREFIX without *",
+    ),
+}
+
 Rule = Mapping[str, Any]
+Value = str | int | Sequence[str]
 
 
-def fill(document: Any, values: Mapping[str, str | int]) -> Any:
+def placeholders(document: Any) -> frozenset[str]:
+    """Return the names of all placeholders in a document."""
+    if isinstance(document, dict):
+        return frozenset().union(*map(placeholders, document.values()))
+    if isinstance(document, list):
+        return frozenset().union(*map(placeholders, document))
+    return frozenset(_PLACEHOLDER.findall(document)) if isinstance(document, str) else frozenset()
+
+
+def to_be_given(document: Any) -> list[str]:
+    """Return the names of the placeholders that neither a setting nor a default fills, sorted."""
+    return sorted(placeholders(document) - FROM_SETTINGS - set(DEFAULTS))
+
+
+def choose(name: str, document: Any, *, known: Mapping[str, str | int], given: Mapping[str, Sequence[str]]) -> dict[str, Value]:
+    """Return the values to fill a document with: defaults, what the settings know, and what the operator gives.
+
+    Raises SettingsError for a value that is missing, not wanted here, given twice where one is wanted, or malformed.
+    """
+    wanted = placeholders(document)
+    _check_names(name, wanted, given)
+    missing = [each for each in to_be_given(document) if each not in given]
+    if missing:
+        raise SettingsError(
+            f"the policy document {name!r} needs a value for {', '.join(missing)}",
+            hint=" ".join(f"--set {each}={_example(each)}" for each in missing),
+        )
+    values = {**DEFAULTS, **known, **given}
+    # A pattern means something in the policy language alone: elsewhere a prefix may hold whatever S3 allows.
+    checked = wanted if "Statement" in document else wanted & set(given)
+    for each in sorted(checked & set(values)):
+        _check_form(each, values[each])
+    return values
+
+
+def _check_names(name: str, wanted: Collection[str], given: Mapping[str, Sequence[str]]) -> None:
+    for each, values in given.items():
+        if each not in wanted:
+            takes = ", ".join(sorted(set(wanted) - FROM_SETTINGS)) or "nothing: the settings fill it"
+            raise SettingsError(f"the policy document {name!r} has no placeholder {each!r}", hint=f"--set takes {takes}")
+        if each in FROM_SETTINGS:
+            raise SettingsError(
+                f"{each!r} comes from the settings", hint="RECONCILER_BUCKET, RECONCILER_PREFIX and the timing fill it"
+            )
+        if len(values) > 1 and each not in SEVERAL:
+            raise SettingsError(f"{each!r} takes one value, not {len(values)}", hint=f"give --set {each}=... once")
+
+
+def _check_form(name: str, values: Value) -> None:
+    pattern, what, hint = _FORMS.get(name, ("(?s:.*)", "", ""))
+    for value in [values] if isinstance(values, str | int) else values:
+        if not re.fullmatch(pattern, str(value)):
+            raise SettingsError(f"{name} is {str(value)!r}: {what}", hint=hint)
+
+
+def _example(name: str) -> str:
+    return {"origin": "https://www.example.com"}.get(name, "arn:aws:iam::123456789012:role/NAME")
+
+
+def fill(document: Any, values: Mapping[str, Value]) -> Any:
     """Return the document with every `${name}` replaced.
 
-    A string that is nothing but one placeholder takes the value's own type; a name without a value raises SettingsError.
+    A string that is nothing but one placeholder takes the value's own type; in a list, several values become several items,
+    each once. A name without a value raises SettingsError.
     """
     if isinstance(document, dict):
         return {key: fill(value, values) for key, value in document.items()}
     if isinstance(document, list):
-        return [fill(item, values) for item in document]
+        return _fill_list(document, values)
     if not isinstance(document, str):
         return document
     whole = _PLACEHOLDER.fullmatch(document)
@@ -32,10 +121,30 @@ def fill(document: Any, values: Mapping[str, str | int]) -> Any:
     return _PLACEHOLDER.sub(lambda match: str(_value(match[1], values)), document)
 
 
-def _value(name: str, values: Mapping[str, str | int]) -> str | int:
-    if name not in values:
+def _fill_list(document: list[Any], values: Mapping[str, Value]) -> list[Any]:
+    filled: list[Any] = []
+    for item in document:
+        whole = _PLACEHOLDER.fullmatch(item) if isinstance(item, str) else None
+        if whole:
+            filled += [each for each in _values(whole[1], values) if each not in filled]
+        else:
+            filled.append(fill(item, values))
+    return filled
+
+
+def _value(name: str, values: Mapping[str, Value]) -> str | int:
+    found = _values(name, values)
+    if len(found) > 1:
+        raise SettingsError(f"the policy document takes one value for {name!r}, not {len(found)}")
+    return found[0]
+
+
+def _values(name: str, values: Mapping[str, Value]) -> list[str | int]:
+    found = values.get(name, ())
+    several: list[str | int] = [found] if isinstance(found, str | int) else list(dict.fromkeys(found))
+    if not several:
         raise SettingsError(f"the policy document needs a value for {name!r}", hint=f"give it with --set {name}=...")
-    return values[name]
+    return several
 
 
 def rule_prefix(prefix: str) -> str:

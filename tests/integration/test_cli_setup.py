@@ -8,6 +8,7 @@ import cli_support
 import pytest
 from cli_support import Desk, invoke, one_line
 
+from reconciler.adapters import documents
 from reconciler.core.keys import marker_key
 
 desk, cli = cli_support.desk, cli_support.cli
@@ -200,29 +201,37 @@ def test_unsafe_timing_is_refused(desk: Desk, command: tuple[str, ...], settings
 
 
 def test_policy_lists_its_documents(desk: Desk) -> None:
-    """Without a name policy lists one document a line."""
-    listed = desk.ok("policy").stdout.split()
-    assert {"cors", "lifecycle", "lifecycle-versioned"} <= set(listed)
+    """Without a name policy lists one document a line: what it is for, and what must be given for it."""
+    heading, *lines = desk.ok("policy").stdout.splitlines()
+    assert heading.split("  ")[0] == "document"
+    assert [line.split()[0] for line in lines] == documents.names()
+    (line,) = [line for line in lines if line.startswith("bucket-policy")]
+    assert "promises" in line
+    assert line.rstrip().endswith("completer, presigner, reconciler")
 
 
-def test_policy_lists_without_any_setting() -> None:
-    """The list needs neither bucket nor credentials."""
-    assert invoke("policy").exit_code == 0
+@pytest.mark.parametrize("args", [(), ("cors", "--set=origin=https://example.org")], ids=["list", "cors"])
+def test_what_needs_no_setting_asks_for_none(args: tuple[str, ...]) -> None:
+    """Neither bucket nor credentials."""
+    assert invoke("policy", *args).exit_code == 0
 
 
-def test_every_policy_document_prints_filled(desk: Desk) -> None:
-    """Each document prints as valid JSON without a placeholder, given the values that no setting names."""
-    given = [f"--set={pair}" for pair in ("origin=https://example.org", "account=123456789012", "region=us-east-1")]
-    for name in desk.ok("policy").stdout.split():
-        text = desk.ok("policy", name, *given).stdout
-        assert json.loads(text)
-        assert "${" not in text
+def test_a_policy_for_a_bucket_asks_for_the_bucket() -> None:
+    """In one line that names the setting."""
+    assert "RECONCILER_BUCKET" in one_line(invoke("policy", "iam-reader"))
 
 
 def test_cors_names_the_given_origin(desk: Desk) -> None:
     """--set origin=... stands in the CORS document."""
     found = json.loads(desk.ok("policy", "cors", "--set", "origin=https://example.org").stdout)
     assert found["CORSRules"][0]["AllowedOrigins"] == ["https://example.org"]
+
+
+def test_several_origins_are_given_one_by_one(desk: Desk) -> None:
+    """Each with a --set of its own."""
+    given = [f"--set=origin=https://{name}.example.org" for name in ("a", "b")]
+    found = json.loads(desk.ok("policy", "cors", *given).stdout)
+    assert found["CORSRules"][0]["AllowedOrigins"] == ["https://a.example.org", "https://b.example.org"]
 
 
 def test_the_lifecycle_document_is_what_install_puts(desk: Desk) -> None:
@@ -236,11 +245,28 @@ def test_an_unknown_policy_names_those_there_are(desk: Desk) -> None:
     assert "lifecycle-versioned" in one_line(desk.run("policy", "nonsense"))
 
 
-def test_a_missing_value_is_named(desk: Desk) -> None:
-    """A placeholder without a value is named, and the hint says how to give one."""
-    said = one_line(desk.run("policy", "cors"))
-    assert "origin" in said
-    assert "--set" in said
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            ("cors",),
+            "origin",
+        ),
+        (("bucket-policy",), "completer, presigner, reconciler"),
+        (("cors", "--set=orign=https://example.org"), "'orign'"),
+        (("lifecycle", "--set=bucket=mine"), "'bucket'"),
+        (("iam-reader", "--set=bucket=mine"), "comes from the settings"),
+        (("cors", "--set=origin=example.org"), "no origin"),
+        (("cors", "--set=origin=https://example.org/form"), "no origin"),
+        (("iam-reader", "--set=partition=moon"), "no partition"),
+    ],
+    ids=["missing", "several missing", "misspelt", "superfluous", "a setting", "no scheme", "with a path", "no partition"],
+)
+def test_a_wrong_value_is_one_line(desk: Desk, args: tuple[str, ...], said: str) -> None:
+    """Which names it, with a hint that says what would be right; nothing is printed."""
+    found = one_line(desk.run("policy", *args))
+    assert said in found
+    assert "hint: " in found
 
 
 @pytest.mark.parametrize("pair", ["origin", "=value"])

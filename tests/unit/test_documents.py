@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 from unit.builders import PREFIX
 
-from reconciler.core.documents import disabled, fill, is_ours, merge_rules, pending_rule_id, rule_prefix, same_meaning
+from reconciler.core.documents import (
+    choose,
+    disabled,
+    fill,
+    is_ours,
+    merge_rules,
+    pending_rule_id,
+    placeholders,
+    rule_prefix,
+    same_meaning,
+    to_be_given,
+)
 from reconciler.errors import SettingsError
 
 PENDING = {"Key": "status", "Value": "pending"}
@@ -52,6 +63,160 @@ def test_a_placeholder_without_a_value_is_refused(document: Any) -> None:
     """And named."""
     with pytest.raises(SettingsError, match="'bucket'"):
         fill(document, {"prefix": PREFIX})
+
+
+def test_several_values_become_several_items() -> None:
+    """Where the placeholder is an item of a list; each once, and in the order in which they were given."""
+    assert fill(["a", "${role}", "${role}", "z"], {"role": ["b", "c", "b"]}) == ["a", "b", "c", "z"]
+
+
+def test_one_value_in_a_list_is_one_value() -> None:
+    """Anywhere in a document."""
+    assert fill({"one": "${role}", "text": "x${role}"}, {"role": ["b"]}) == {"one": "b", "text": "xb"}
+
+
+@pytest.mark.parametrize("document", ["${role}", {"one": "x${role}"}], ids=["alone", "within"])
+def test_several_values_have_no_place_outside_of_a_list(document: Any) -> None:
+    """They are refused rather than joined."""
+    with pytest.raises(SettingsError, match="one value"):
+        fill(document, {"role": ["b", "c"]})
+
+
+def test_placeholders_are_found_wherever_they_are() -> None:
+    """In texts, lists and objects; a key is never one."""
+    assert placeholders({"${key}": ["x${one}y${two}", {"three": "${three}"}, 4, None]}) == {"one", "two", "three"}
+    assert placeholders([]) == placeholders({}) == frozenset()
+
+
+# Choosing values
+
+CORS = {"AllowedOrigins": ["${origin}"]}
+POLICY = {"Statement": [{"Resource": "arn:${partition}:s3:::${bucket}/${prefix}*", "Roles": ["${presigner}", "${completer}"]}]}
+KNOWN = {"bucket": "photos", "prefix": PREFIX}
+ROLE = "arn:aws:iam::123456789012:role/web"
+GIVEN = {"presigner": [ROLE], "completer": [ROLE]}
+
+
+def test_settings_defaults_and_what_is_given_make_the_values() -> None:
+    """What is given goes before a default."""
+    assert choose("p", POLICY, known=KNOWN, given=GIVEN) == {"partition": "aws", **KNOWN, **GIVEN}
+    assert choose("p", POLICY, known=KNOWN, given={**GIVEN, "partition": ["aws-cn"]})["partition"] == ["aws-cn"]
+
+
+def test_what_must_be_given_is_what_nobody_else_knows() -> None:
+    """Sorted."""
+    assert to_be_given(POLICY) == ["completer", "presigner"]
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    """And the hint shows how to give it."""
+    with pytest.raises(SettingsError, match="'p' needs a value for completer, presigner") as caught:
+        choose("p", POLICY, known=KNOWN, given={})
+    assert caught.value.hint.count("--set ") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"orign": ["x"]}, "no placeholder 'orign'"),
+        ({**GIVEN, "origin": ["https://example.org"]}, "no placeholder 'origin'"),
+        ({**GIVEN, "bucket": ["mine"]}, "'bucket' comes from the settings"),
+        ({**GIVEN, "partition": ["aws", "aws-cn"]}, "'partition' takes one value, not 2"),
+    ],
+    ids=["misspelt", "another document's", "a setting", "twice"],
+)
+def test_what_is_not_wanted_is_refused(given: Any, said: str) -> None:
+    """A value that would go nowhere is a mistake."""
+    with pytest.raises(SettingsError, match=said):
+        choose("p", POLICY, known=KNOWN, given=given)
+
+
+GOOD_ORIGINS = (
+    "https://www.example.com",
+    "http://localhost:8000",
+    "https://*.example.com",
+    "http://[::1]:3000",
+    "https://xn--bcher-kva.example",
+)
+BAD_ORIGINS = (
+    "www.example.com",
+    "https://www.example.com/",
+    "https://www.example.com/form",
+    "https://Example.com",
+    "https://",
+    "*",
+    "null",
+    "ftp://example.com",
+    "https://user@example.com",
+    "https://a.example https://b.example",
+    "${origin}",
+    "",
+)
+GOOD_ROLES = (
+    ROLE,
+    "arn:aws-us-gov:iam::123456789012:role/service/path/web.app+x=y,z@w-v_u",
+    "arn:aws:iam::123456789012:user/deploy",
+    "arn:aws:iam:::user/other",
+    "arn:aws:iam::tenant:user/other",
+)
+BAD_ROLES = (
+    "web",
+    "arn:aws:iam::123456789012:role/*",
+    "arn:aws:iam::12345678901:role/web",
+    "arn:aws:iam::123456789012:root",
+    "arn:aws:sts::123456789012:assumed-role/web/session",
+    "arn:aws:s3:::photos",
+    "${presigner}",
+    "*",
+    "",
+)
+
+
+@pytest.mark.parametrize("origin", GOOD_ORIGINS)
+def test_an_origin_is_what_a_browser_sends(origin: str) -> None:
+    """A scheme, a host, perhaps a port; a star for one part of the host is S3's own."""
+    assert choose("cors", CORS, known={}, given={"origin": [origin]})["origin"] == [origin]
+
+
+@pytest.mark.parametrize("origin", BAD_ORIGINS)
+def test_anything_else_is_no_origin(origin: str) -> None:
+    """It would never match, or match every site; one bad one among several is enough."""
+    with pytest.raises(SettingsError, match="no origin"):
+        choose("cors", CORS, known={}, given={"origin": [GOOD_ORIGINS[0], origin]})
+
+
+@pytest.mark.parametrize("role", GOOD_ROLES)
+def test_a_role_is_named_by_its_arn(role: str) -> None:
+    """A user's is as good; Ceph's have no account."""
+    assert choose("p", POLICY, known=KNOWN, given={**GIVEN, "completer": [role]})["completer"] == [role]
+
+
+@pytest.mark.parametrize("role", BAD_ROLES)
+def test_what_names_no_role_is_refused(role: str) -> None:
+    """It would shut the right one out, or let everybody in."""
+    with pytest.raises(SettingsError, match="no ARN of a role or user"):
+        choose("p", POLICY, known=KNOWN, given={**GIVEN, "completer": [role]})
+
+
+@pytest.mark.parametrize(
+    ("known", "name"),
+    [
+        ({"bucket": "*"}, "bucket"),
+        ({"bucket": "${bucket}"}, "bucket"),
+        ({"prefix": "up*/"}, "prefix"),
+        ({"prefix": "$x/"}, "prefix"),
+    ],
+)
+def test_a_policy_takes_no_pattern_for_a_name(known: Any, name: str) -> None:
+    """In an ARN a star stands for anything, and a dollar begins a variable."""
+    with pytest.raises(SettingsError, match=f"{name} is "):
+        choose("p", POLICY, known={**KNOWN, **known}, given=GIVEN)
+
+
+def test_a_prefix_with_a_star_is_fine_where_it_is_no_pattern() -> None:
+    """Such as in a lifecycle rule."""
+    document = {"Rules": [{"Filter": {"Prefix": "${prefix}"}}]}
+    assert choose("lifecycle", document, known={"prefix": "up*/"}, given={})["prefix"] == "up*/"
 
 
 # Merging
