@@ -1,6 +1,7 @@
 """`make demo`: the whole story on an embedded S3 server. Exits with 0 only if every count is as it must be."""
 
 import argparse
+import importlib.util
 import signal
 import sys
 from typing import NoReturn
@@ -8,10 +9,9 @@ from typing import NoReturn
 from reconciler import logs
 from reconciler.demo.screen import Screen
 from reconciler.demo.servers import ServerError, any_server, moto, seaweedfs
-from reconciler.demo.stage import apart
-from reconciler.demo.story import tell
 
 SERVERS = {"best": any_server, "seaweedfs": seaweedfs, "moto": moto}
+EXTRA = ("PIL", "moto", "flask", "flask_cors")  # what `reconciler[demo]` brings
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -22,6 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     logs.set_up(verbose=False, quiet=True)
     screen = Screen()
+    if not all(map(importlib.util.find_spec, EXTRA)):
+        screen.stop("error: the demo needs an extra: pip install 'reconciler[demo]'")
+        return 1
+    from reconciler.demo.stage import apart  # noqa: PLC0415  they import what the extra brings
+    from reconciler.demo.story import tell  # noqa: PLC0415
+
     screen.title("reconciler: direct-to-S3 uploads that are safe to forget")
     try:
         with apart() as folder, SERVERS[asked.server]() as server:
