@@ -47,7 +47,7 @@ class Operator:
             self._insert(key, facts, owner=whose, status=Status.COMPLETED)
         elif not self.table.move([key], self._adopting(row, facts, check_owner(whose))):
             raise RetryTransactionError(f"{key} is being deleted, or has moved", hint="look again: `reconcile show KEY`")
-        settle(self.objects, self.table, self.clock, key=key, version_id=facts.version_id)
+        self._settle(facts)
         return self._row(key)
 
     def _may_adopt(self, row: Upload) -> bool:
@@ -95,8 +95,13 @@ class Operator:
             raise NothingToSettleError(f"{key} is not a completed upload whose object has changed")
         if not self.table.move([key], rows.accept(facts, was=row.etag, now=self.clock.now())):
             raise RetryTransactionError("the row moved while it was being accepted", hint="look again: `reconcile show KEY`")
-        settle(self.objects, self.table, self.clock, key=key, version_id=facts.version_id)
+        self._settle(facts)
         return self._row(key)
+
+    def _settle(self, facts: ObjectFacts) -> None:
+        """Tell S3, whatever the tag says now: the operator has spoken."""
+        tags = self.objects.tags(facts.key)
+        settle(self.objects, self.table, self.clock, key=facts.key, tags=tags, version_id=facts.version_id)
 
     def _key(self, reference: str) -> str:
         bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)

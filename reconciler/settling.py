@@ -23,13 +23,14 @@ def settle(
 ) -> bool:
     """Retag one object as completed if its row still is, and note that.
 
-    `tags` are the foreign ones to keep; without them they are read. Returns whether S3 has been told.
+    `tags` are the ones to keep; without them they are read, and an object tagged `changed` stays so: it is not the one that was
+    completed. Returns whether S3 has been told.
     """
     row = table.get(key)
     if row is None or row.status is not Status.COMPLETED:
         return False
     kept = objects.tags(key) if tags is None else tags
     if tags is None and tag_of(kept) is Tag.CHANGED:
-        return False  # not the object that was completed: that is for somebody to settle
+        return False
     objects.put_tags(key, with_status(kept, Tag.COMPLETED), version_id=version_id)
     return bool(table.move([key], rows.settled(etag=row.etag, now=clock.now())))
