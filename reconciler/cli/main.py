@@ -45,6 +45,11 @@ class Context:
         """The deployment that the settings name."""
         return deploy(load_settings())
 
+    def close(self) -> None:
+        """Close what was connected."""
+        if "here" in self.__dict__:
+            self.here.table.engine.dispose()
+
 
 class Reconcile(click.Group):
     """Turns the library's errors into one line and an exit code. A trace is shown only where it was asked for."""
@@ -84,6 +89,7 @@ def main(ctx: click.Context, /, *, verbose: bool, quiet: bool, trace: bool) -> N
     """Set up what every command shares."""
     logs.set_up(verbose=verbose, quiet=(quiet or sys.stderr.isatty()) and not verbose)
     ctx.obj = Context()
+    ctx.call_on_close(ctx.obj.close)
 
 
 for command in (*bucket.COMMANDS, *reconciling.COMMANDS, *table.COMMANDS):
