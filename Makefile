@@ -5,7 +5,7 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test bench check format docs lock clean
+.PHONY: help demo test bench servers check format docs lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,6 +26,11 @@ test: $(READY)  ## every test: unit, contract, integration, end to end
 
 bench: $(READY)  ## measure speed, memory and S3 requests; writes build/bench.json (about 8 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks
+
+servers: $(READY)  ## try anew which S3 server keeps which promise (needs Ceph), for the README's table
+	@$(BIN)/python -m pytest -n 2 tests/contract/test_objects.py tests/e2e/test_wire.py tests/e2e/test_lifecycle.py \
+		--record-servers docs/servers.json
+	@$(BIN)/cog -r -I docs README.md
 
 check: $(READY)  ## lint, format, types, import contracts, generated docs
 	@$(BIN)/ruff check .

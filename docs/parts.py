@@ -4,8 +4,10 @@
 """
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -46,6 +48,19 @@ def settings() -> str:
         default = "required" if field.is_required() else f"`{_default(name, field.default)}`"
         lines.append(f"| `RECONCILER_{name.upper()}` | {default} | {meanings[name]} |")
     return "\n".join(lines)
+
+
+def servers() -> str:
+    """Return which server keeps which promise, as the tests saw it (`make servers`)."""
+    written = json.loads(Path(__file__).with_name("servers.json").read_text())
+    names = written["servers"]
+    lines = [_row("the store", *names.values()), "|---" * (len(names) + 1) + "|"]
+    lines += [_row(row["promise"], *(row[server] for server in names)) for row in written["promises"]]
+    return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _sentence(text: str) -> str:

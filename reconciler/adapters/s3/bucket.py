@@ -32,7 +32,7 @@ class S3Lifecycle:
             return "Status" in self._client.get_bucket_versioning(Bucket=self._bucket)
 
     def rules(self) -> list[Rule]:
-        """Return every rule; only S3's own word for it counts as an empty configuration."""
+        """Return every rule in S3's own words; only its own word counts as an empty configuration."""
         try:
             with mapped(f"reading the lifecycle rules of {self._bucket}"):
                 answer: Any = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
@@ -41,7 +41,7 @@ class S3Lifecycle:
                 return []
             raise
         self._carried = {_CARRIED: answer[_CARRIED]} if _CARRIED in answer else {}
-        return list(answer.get("Rules", []))
+        return [_as_s3_words_it(rule) for rule in answer.get("Rules", [])]
 
     def put_rules(self, rules: Sequence[Rule]) -> None:
         """Replace every rule, carrying along the minimum object size that was read."""
@@ -50,3 +50,18 @@ class S3Lifecycle:
             self._client.put_bucket_lifecycle_configuration(
                 Bucket=self._bucket, LifecycleConfiguration=configuration, **self._carried
             )
+
+
+def _as_s3_words_it(rule: Rule) -> Rule:
+    """Put all conditions of a filter under `And`, where a store has left more than one beside it.
+
+    Ceph 16 does so with prefix and tags. AWS refuses that form, and Ceph itself loses the prefix when two tags come back in it:
+    somebody else's rule, carried along as it was read, would be one for the whole bucket.
+    """
+    stated = rule.get("Filter") or {}
+    if len(stated) <= 1:
+        return rule
+    conditions = {**stated, **stated.get("And", {})}
+    conditions.pop("And", None)
+    tags = [*conditions.pop("Tags", []), *([conditions.pop("Tag")] if "Tag" in conditions else [])]
+    return {**rule, "Filter": {"And": {**conditions, "Tags": tags} if tags else conditions}}

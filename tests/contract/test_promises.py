@@ -1,0 +1,121 @@
+"""The table of servers and promises: what is written down is what the tests show."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from contract.known_faults import FAULTS
+from servers.promises import NOT_TRIED, PROMISES, SERVERS, Promise, Recorder, cell, plain_name, server_of
+
+ROOT = Path(__file__).parents[2]
+WRITTEN = json.loads((ROOT / "docs" / "servers.json").read_text())
+SOURCES = [*(ROOT / "tests").rglob("test_*.py"), ROOT / "reconciler" / "testing" / "objects.py"]
+TESTS = {
+    node.name
+    for source in SOURCES
+    for node in ast.walk(ast.parse(source.read_text()))
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+}
+ASKED = Promise("keeps a promise", ("test_one", "test_other"))
+
+
+def item(name: str, /, *, cls: Any = None, **parameters: str) -> Any:
+    """A test as pytest has collected it."""
+    return SimpleNamespace(name=name, cls=cls, callspec=SimpleNamespace(params=parameters))
+
+
+def report(when: str, outcome: str, /, **noted: str) -> Any:
+    """A test's report as pytest hands it to plugins."""
+    return SimpleNamespace(when=when, failed=outcome == "failed", user_properties=list(noted.items()))
+
+
+@pytest.mark.parametrize("server", FAULTS)
+def test_known_faults_name_tests(server: str) -> None:
+    """A fault that no test shows any more is taken off the list."""
+    assert [name for name in FAULTS[server] if name.partition("[")[0] not in TESTS] == []
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.text)
+def test_promises_name_tests(promise: Promise) -> None:
+    """Every promise is shown by tests that exist."""
+    assert set(promise.tests) <= TESTS
+
+
+def test_every_promise_is_written_down() -> None:
+    """The committed table has one row a promise, in the same order, for the same servers."""
+    assert [row["promise"] for row in WRITTEN["promises"]] == [promise.text for promise in PROMISES]
+    assert set(WRITTEN["servers"]) == {"aws", *SERVERS}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.text)
+def test_what_is_written_down_is_what_is_known(promise: Promise, server: str) -> None:
+    """The committed table says no, and why, exactly where a fault is known; `make servers` writes it anew."""
+    (written,) = [row[server] for row in WRITTEN["promises"] if row["promise"] == promise.text]
+    faults = {name: why for name, why in FAULTS[server].items() if name.partition("[")[0] in promise.tests}
+    assert written == cell({server: faults}, promise, server) if faults else written in {"yes", NOT_TRIED}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ({}, NOT_TRIED),
+        ({"test_another": ""}, NOT_TRIED),
+        ({"test_one": "", "test_other[case]": ""}, "yes"),
+        ({"test_one": "", "test_other[case]": "forgets"}, "no: forgets"),
+        ({"test_other[a]": "forgets", "test_other[b]": "forgets", "test_one": "loses"}, "no: loses, forgets"),
+    ],
+    ids=["nothing seen", "something else seen", "all passed", "one case failed", "each reason once"],
+)
+def test_a_promise_is_kept_where_all_its_tests_pass(outcomes: dict[str, str], said: str) -> None:
+    """One expected failure in one case is enough for a no."""
+    assert cell({"ceph": outcomes}, ASKED, "ceph") == said
+
+
+@pytest.mark.parametrize(
+    ("collected", "server", "name"),
+    [
+        (item("test_a", cls=SimpleNamespace(server_name="moto")), "moto", "test_a"),
+        (item("test_a[ceph]", wire="ceph"), "ceph", "test_a"),
+        (item("test_a[no tag-ceph]", wire="ceph", change="no tag"), "ceph", "test_a[no tag]"),
+        (item("test_a[ceph-x-amz-acl]", wire="ceph", name="x-amz-acl"), "ceph", "test_a[x-amz-acl]"),
+        (item("test_a[seaweedfs-sqlite]", stage="seaweedfs-sqlite"), "seaweedfs", "test_a[sqlite]"),
+        (item("test_a[memory]", stage="memory"), None, "test_a[memory]"),
+    ],
+    ids=["class", "parameter", "case before", "case behind", "with a database", "no server"],
+)
+def test_a_test_is_told_by_its_server_and_its_name(collected: Any, server: str | None, name: str) -> None:
+    """The server is found in class or parameters, and left out of the name."""
+    assert (server_of(collected), plain_name(collected)) == (server, name)
+
+
+NOTED = {"server": "moto", "test": PROMISES[0].tests[0], "fault": ""}
+
+
+def test_a_run_writes_down_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a run without failures the file holds the servers' versions and a row for every promise."""
+    monkeypatch.setattr("servers.promises.versions", lambda: dict.fromkeys(SERVERS, "9.9"))
+    recorder = Recorder(tmp_path / "servers.json")
+    recorder.pytest_runtest_logreport(report("call", "passed", **NOTED))
+    recorder.pytest_sessionfinish()
+    written = json.loads((tmp_path / "servers.json").read_text())
+    assert [row["moto"] for row in written["promises"]] == ["yes"] + [NOT_TRIED] * (len(PROMISES) - 1)
+
+
+def test_a_run_that_failed_writes_nothing(tmp_path: Path) -> None:
+    """Where a test has failed, nothing is known."""
+    recorder = Recorder(tmp_path / "servers.json")
+    recorder.pytest_runtest_logreport(report("call", "passed", **NOTED))
+    recorder.pytest_runtest_logreport(report("setup", "failed"))
+    recorder.pytest_sessionfinish()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_versions_are_written_as_major_and_minor() -> None:
+    """A patch release of a server does not change the table."""
+    names = [name for server, name in WRITTEN["servers"].items() if server != "aws"]
+    assert [name for name in names if not re.fullmatch(r"[\w ]+ \d+\.\d+", name)] == []
