@@ -17,10 +17,10 @@ from reconciler.core.rows import Move, Where
 
 
 class Clock(Protocol):
-    """The time that the table's conditions are compared with."""
+    """The time that the table's conditions are compared with. Any number of threads may ask at once."""
 
     def now(self) -> datetime:
-        """Return the present moment as aware UTC."""
+        """Return the present moment as aware UTC, cheaply: a plan asks for every key. May raise TableError."""
         ...
 
 
@@ -98,7 +98,10 @@ class LifecycleStore(Protocol):
         ...
 
     def rules(self) -> list[Rule]:
-        """Return every rule as the store words it. A denied read raises; it is never an empty configuration."""
+        """Return every rule, more than one condition of a filter under `And`, as S3 words it.
+
+        A denied read raises; it is never an empty configuration.
+        """
         ...
 
     def put_rules(self, rules: Sequence[Rule]) -> None:
@@ -178,7 +181,10 @@ class TableWriter(Protocol):
         ...
 
     def move(self, keys: Collection[str], move: Move) -> set[str]:
-        """Carry out a Move on those of the keys that meet its condition, and return them."""
+        """Carry out a Move on those of the keys that meet its condition, and return them.
+
+        One with `skip_locked` leaves out rows that another open transaction has locked, where the table locks rows at all.
+        """
         ...
 
     def forget(self, keys: Collection[str], where: Where) -> set[str]:
