@@ -1,6 +1,7 @@
 """Direct-to-S3 uploads that are safe to forget: presign, complete, and sweep what was abandoned."""
 
-from reconciler.adapters.sql import begin_immediate, metadata_for
+from reconciler.adapters.sql import begin_immediate
+from reconciler.adapters.sql.migrate import metadata_for, not_ours
 from reconciler.completion import CompletedUpload
 from reconciler.core.model import Status, Upload
 from reconciler.errors import (
@@ -88,4 +89,5 @@ __all__ = [
     "WrongTypeError",
     "begin_immediate",
     "metadata_for",
+    "not_ours",
 ]

@@ -23,6 +23,9 @@ from reconciler.errors import (
     NotUploadedError,
     ObjectChangedError,
     ObjectNotFoundError,
+    RetryTransactionError,
+    TableError,
+    TableUnavailableError,
     UnknownUploadError,
     UploadExpiredError,
     UploadReleasedError,
@@ -90,14 +93,15 @@ class Completer:
             raise _too_late(row)
         joined = None if session is None else self._table.join(session)
         prepared = self._prepare(row)
-        with self._table.begin() if joined is None else nullcontext(joined) as transaction:
-            return self._commit(transaction, row, prepared)
+        if joined is not None:
+            return self._commit(joined, row, prepared)
+        return self._complete_alone(row, prepared)
 
     def release(self, reference: str, *, owner: str, session: Any = None) -> None:
         """Release one completed upload; see `Uploads.release`."""
         key = self._key(reference)
+        due_at = self._clock.now() + self._timing.release_grace
         with self._table.begin() if session is None else nullcontext(self._table.join(session)) as transaction:
-            due_at = self._clock.now() + self._timing.release_grace
             if transaction.move([key], rows.release(owner=owner, due_at=due_at)):
                 return
             row = transaction.get(key)
@@ -149,6 +153,30 @@ class Completer:
     def _tagged(self, key: str) -> bool:
         return tag_of(self._objects.tags(key)) in (Tag.COMPLETING, Tag.COMPLETED)
 
+    def _complete_alone(self, row: Upload, prepared: _Prepared) -> CompletedUpload:
+        """Complete in a transaction of our own; where its connection was lost, find out whether it was committed."""
+        try:
+            with self._table.begin() as transaction:
+                return self._commit(transaction, row, prepared)
+        except TableUnavailableError as error:
+            found = self._found_completed(row)
+            if found is None:
+                raise TableUnavailableError(
+                    f"whether {row.key} was completed is unknown: {error.message}",
+                    hint="call complete again: that is safe, and finds out",
+                ) from error
+        done = self._completed(found, prepared.foreign)
+        done.settle()
+        return done
+
+    def _found_completed(self, row: Upload) -> Upload | None:
+        """Read the row again, on a connection that is not the lost one; None unless it says completed, whatever the reason."""
+        try:
+            found = self._table.get(row.key)
+        except TableError:
+            return None
+        return found if found is not None and found.status is Status.COMPLETED and found.owner == row.owner else None
+
     def _commit(self, transaction: Transaction, row: Upload, prepared: _Prepared) -> CompletedUpload:
         now = self._clock.now()
         move = rows.complete(prepared.facts, owner=row.owner, now=now)
@@ -165,6 +193,8 @@ class Completer:
     def _completed_elsewhere(self, transaction: Transaction, row: Upload, prepared: _Prepared) -> CompletedUpload:
         # Completed by another request after we looked: our retag undid its settling, so it is settled again.
         found = transaction.get(row.key)
+        if found is None and self._table.get(row.key) is not None:
+            raise RetryTransactionError("the transaction began before the upload did, and cannot see it")
         if found is None or found.status is not Status.COMPLETED:
             raise _too_late(found or row)
         return self._completed(found, prepared.foreign)

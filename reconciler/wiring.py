@@ -13,10 +13,9 @@ from uuid import uuid4
 from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
-from reconciler.adapters.clocks import SystemClock
 from reconciler.adapters.journal import FileJournal
 from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
-from reconciler.adapters.sql import SqlTable, check_file, make_engine
+from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
 from reconciler.disputes import Operator
@@ -136,13 +135,14 @@ def deploy(
 ) -> Deployment:
     """Connect what the settings name. What is handed in is used as it is; nothing is requested yet."""
     client = client or make_client(connections=max(10, settings.workers))
+    here = _table(settings, table)
     return Deployment(
         settings=settings,
         objects=objects or S3Objects(client, settings.bucket),
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
-        table=_table(settings, table),
+        table=here,
         lifecycle=S3Lifecycle(client, settings.bucket),
-        clock=clock or SystemClock(),
+        clock=clock or DatabaseClock(here.engine),
         journal=journal or FileJournal(settings.journal),
     )
 

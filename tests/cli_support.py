@@ -22,9 +22,8 @@ from sqlalchemy import update
 from support import JPEG, OWNER, send
 
 from reconciler import Uploads, logs, wiring
-from reconciler.adapters.clocks import SystemClock
 from reconciler.adapters.s3 import make_client
-from reconciler.adapters.sql import metadata_for
+from reconciler.adapters.sql import DatabaseClock, metadata_for
 from reconciler.cli import bucket as bucket_commands
 from reconciler.cli import reconciling
 from reconciler.cli.main import main
@@ -174,7 +173,7 @@ class Desk:
 
     def later(self, span: timedelta) -> None:
         """Move the command line's clock on; up to 15 minutes, S3's own clock may disagree."""
-        self.patch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) + span)
+        self.patch.setattr(DatabaseClock, "now", lambda _: datetime.now(UTC) + span)
 
     def somebody_at_the_terminal(self) -> None:
         """Let stdin be a terminal as far as the commands can tell."""

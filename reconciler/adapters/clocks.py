@@ -1,14 +1,6 @@
-"""Clocks: the system's, and one that can be moved, for demonstrations and tests."""
+"""A clock that can be moved, for demonstrations and tests. In production it is the database's: adapters/sql/clock.py."""
 
 from datetime import UTC, datetime, timedelta
-
-
-class SystemClock:
-    """The host's clock. For SQLite it is the database's clock as well: both run on this machine."""
-
-    def now(self) -> datetime:
-        """Return the present moment as aware UTC."""
-        return datetime.now(UTC)
 
 
 class MovableClock:

@@ -51,10 +51,19 @@ def _at(row: Upload, name: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One conditional write: rows that meet `where` get the values of `sets`."""
+    """One conditional write: rows that meet `where` get the values of `sets`.
+
+    Attributes:
+        where: the state that a row must be in.
+        sets: what it becomes.
+        skip_locked: leave out, and never wait for, a row that another open transaction has locked. For what can as well be
+            done by the next run: a completion that is about to be committed must not hold up a sweep, nor the other way
+            round. Tables that lock as a whole, or not at all, take no notice.
+    """
 
     where: Where
     sets: Mapping[str, Any]
+    skip_locked: bool = False
 
 
 EVERY = Where()
@@ -132,6 +141,7 @@ def supersede(*, owner: str, due_at: datetime) -> Move:
     return Move(
         where=Where(statuses=(Status.PENDING,), equals={"owner": owner}, after={"due_at": due_at}),
         sets={"due_at": due_at},
+        skip_locked=True,  # the caller himself may be about to complete it: waiting for him would be for ever
     )
 
 
@@ -153,16 +163,16 @@ def release_disputed(*, due_at: datetime) -> Move:
 
 def claim(reason: Reason, *, now: datetime) -> Move:
     """Due to deleting: from here the deletion is ours, and complete can no longer win."""
-    return Move(where=due(now), sets={"status": Status.DELETING, "reason": reason.value})
+    return Move(where=due(now), sets={"status": Status.DELETING, "reason": reason.value}, skip_locked=True)
 
 
 def bury_absent(reason: Reason, *, now: datetime) -> Move:
     """Due to deleted, where no object ever came."""
-    return Move(where=due(now), sets={"status": Status.DELETED, "deleted_at": now, "reason": reason.value})
+    return Move(where=due(now), sets={"status": Status.DELETED, "deleted_at": now, "reason": reason.value}, skip_locked=True)
 
 
 def bury(*, now: datetime) -> Move:
-    """Deleting to deleted, after S3 has confirmed the deletion."""
+    """Deleting to deleted, after S3 has confirmed the deletion. What is a fact already is worth waiting for a lock."""
     return Move(where=Where(statuses=(Status.DELETING,)), sets={"status": Status.DELETED, "deleted_at": now})
 
 
@@ -171,6 +181,7 @@ def claim_late(*, now: datetime) -> Move:
     return Move(
         where=Where(statuses=(Status.DELETED,)),
         sets={"status": Status.DELETING, "due_at": now, "reason": Reason.LATE_ARRIVAL.value},
+        skip_locked=True,
     )
 
 
@@ -179,6 +190,7 @@ def hold_back(*, due_at: datetime, now: datetime) -> Move:
     return Move(
         where=Where(statuses=(Status.PENDING,), equals={"reason": None}, until={"due_at": now}),
         sets={"reason": Reason.WAS_COMPLETING.value, "due_at": due_at, "stored_at": now},
+        skip_locked=True,
     )
 
 
@@ -187,6 +199,7 @@ def record_stored(entry: ObjectEntry, *, now: datetime) -> Move:
     return Move(
         where=Where(statuses=(Status.PENDING,), equals={"stored_at": None}),
         sets={"stored_at": now, "etag": entry.etag, "size": entry.size, "last_modified": entry.last_modified},
+        skip_locked=True,
     )
 
 
@@ -195,6 +208,7 @@ def settled(*, etag: str | None, now: datetime) -> Move:
     return Move(
         where=Where(statuses=(Status.COMPLETED,), equals={"etag": etag}),
         sets={"settled_at": now, "confirmed_at": None},
+        skip_locked=True,  # a request may settle while it is about to release the same row: the sweep settles again
     )
 
 
@@ -203,6 +217,7 @@ def confirmed(*, settled_at: datetime | None, now: datetime) -> Move:
     return Move(
         where=Where(statuses=(Status.COMPLETED,), equals={"settled_at": settled_at, "confirmed_at": None}),
         sets={"confirmed_at": now},
+        skip_locked=True,
     )
 
 

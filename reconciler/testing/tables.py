@@ -152,6 +152,12 @@ class TableSuite:
         assert table.move([_row().key], CLAIM) == {_row().key}
         assert table.move([_row().key], CLAIM) == set()
 
+    def test_a_move_that_skips_locked_rows_moves_all_others(self) -> None:
+        """Where nobody holds a lock it is a move like any other."""
+        table = self._filled(_row("uploads/a"), _row("uploads/b", status=Status.COMPLETED), _row("uploads/c"))
+        moved = table.move(["uploads/a", "uploads/b", "uploads/c"], replace(CLAIM, skip_locked=True))
+        assert moved == {"uploads/a", "uploads/c"}
+
     def test_moving_no_keys_moves_nothing(self) -> None:
         """An empty collection of keys is not every key."""
         table = self._filled(_row())
@@ -319,6 +325,14 @@ class TableSuite:
             won = _at_once(partial(table.move, [key], CLAIM), partial(table.move, [key], COMPLETE))
             assert sorted(won, key=len) == [set(), {key}]
             assert _status(table, key) is (Status.DELETING if won[0] else Status.COMPLETED)
+
+    def test_of_two_who_move_many_each_moves_what_the_other_does_not(self) -> None:
+        """Two sweeps over the same keys, from either end: nothing is moved twice, nothing is left, and neither fails."""
+        for skip_locked in (False, True):
+            table = self._filled(*(_row(_key(number)) for number in range(ROUNDS)))
+            move, keys = replace(CLAIM, skip_locked=skip_locked), [_key(number) for number in range(ROUNDS)]
+            first, second = _at_once(partial(table.move, keys, move), partial(table.move, keys[::-1], move))
+            assert (first | second, first & second) == (set(keys), set())
 
     def test_of_two_inserters_exactly_one_wins(self) -> None:
         """A key is never taken twice."""

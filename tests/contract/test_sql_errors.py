@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, PendingRollbackError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from reconciler.adapters.sql.errors import mapped
@@ -14,6 +14,7 @@ from reconciler.errors import (
     TableError,
     TableNotInitialisedError,
     TableUnavailableError,
+    TransactionError,
 )
 
 
@@ -48,6 +49,7 @@ def meaning(kind: type[DBAPIError], text: str, sqlstate: str | None = None, *, j
             id="postgresql-no-database",
         ),
         pytest.param((OperationalError, "attempt to write a readonly database"), TableError, id="sqlite-read-only"),
+        pytest.param((OperationalError, "in a read-only transaction", "25006"), TableError, id="postgresql-replica"),
         pytest.param((OperationalError, "database or disk is full"), TableError, id="sqlite-disk-full"),
         pytest.param((OperationalError, "unable to open database file"), TableUnavailableError, id="sqlite-cannot-open"),
         pytest.param((OperationalError, "connection refused\nIs the server running?"), TableUnavailableError, id="no-server"),
@@ -64,7 +66,8 @@ def test_an_error_means_one_of_ours(error: tuple[Any, ...], kind: type[Reconcile
 
 
 BUSY = [("database is locked", None), ("database table is locked: upload_status", None)]
-BUSY += [("could not serialize access", "40001"), ("deadlock detected", "40P01"), ("canceling statement", "55P03")]
+BUSY += [("could not serialize access", "40001"), ("deadlock detected", "40P01")]
+BUSY += [("canceling statement due to lock timeout", "55P03"), ("canceling statement due to statement timeout", "57014")]
 
 
 @pytest.mark.parametrize(("text", "state"), BUSY, ids=[state or text for text, state in BUSY])
@@ -72,6 +75,44 @@ def test_another_writer_means_busy_or_again(text: str, state: str | None) -> Non
     """Busy in a statement of our own; in the caller's transaction: run it again."""
     found = [type(meaning(OperationalError, text, state, joined=joined)) for joined in (False, True)]
     assert found == [TableBusyError, RetryTransactionError]
+
+
+LOST = [("terminating connection due to administrator command", "57P01"), ("the database system is starting up", "57P03")]
+LOST += [("connection failure", "08006"), ("terminating connection due to idle-session timeout", "57P05")]
+
+
+@pytest.mark.parametrize(("text", "state"), LOST, ids=[state for _, state in LOST])
+def test_a_lost_connection_means_unavailable_or_again(text: str, state: str) -> None:
+    """Unavailable in a statement of our own; in the caller's transaction: run it again, on another connection."""
+    found = [type(meaning(OperationalError, text, state, joined=joined)) for joined in (False, True)]
+    assert found == [TableUnavailableError, RetryTransactionError]
+
+
+def test_a_connection_that_sqlalchemy_gave_up_is_lost() -> None:
+    """Whatever the driver called it."""
+    error = OperationalError("SELECT 1", {}, DriverError("consuming input failed"), connection_invalidated=True)
+    with pytest.raises(RetryTransactionError, match="lost"), mapped(joined=True):
+        raise error
+
+
+def test_a_server_that_cannot_be_reached_is_no_reason_to_run_again_at_once() -> None:
+    """A connection that never came about is unavailable in the caller's transaction too."""
+    assert type(meaning(OperationalError, "connection refused", joined=True)) is TableUnavailableError
+
+
+def test_psycopg_2_calls_its_states_otherwise() -> None:
+    """An application's own session may speak through it."""
+    error = DriverError("deadlock detected")
+    error.pgcode = "40P01"  # type: ignore[attr-defined]
+    with pytest.raises(RetryTransactionError), mapped(joined=True):
+        raise OperationalError("SELECT 1", {}, error)
+
+
+def test_a_transaction_that_failed_before_is_said_so() -> None:
+    """By PostgreSQL, or by SQLAlchemy, which knows it already."""
+    assert type(meaning(OperationalError, "current transaction is aborted", "25P02", joined=True)) is TransactionError
+    with pytest.raises(TransactionError, match="earlier statement"), mapped(joined=True):
+        raise PendingRollbackError("roll back first")
 
 
 def test_a_pool_without_a_free_connection_is_unavailable() -> None:

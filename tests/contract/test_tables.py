@@ -1,4 +1,4 @@
-"""The conformance suite of the table ports, on memory and SQLite."""
+"""The conformance suite of the table ports, on memory, SQLite and PostgreSQL."""
 
 import shutil
 import uuid
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.postgres import Postgres
 from sqlalchemy import event
 from support import sqlite_table
 
@@ -46,4 +47,30 @@ class TestSqlite(TableSuite):
         engine = make_engine(f"sqlite:///{file}")
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
         self.made.append(SqlTable(engine))
+        return self.made[-1]
+
+
+class TestPostgres(TableSuite):
+    """One database for all; every table is that one, emptied."""
+
+    server: Postgres
+    url: str
+    made: list[SqlTable]
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def database(postgres: Postgres) -> Iterator[str]:
+        with postgres.database() as url:
+            yield url
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres: Postgres, database: str) -> Iterator[None]:
+        self.server, self.url, self.made = postgres, database, []
+        yield
+        for table in self.made:
+            table.engine.dispose()
+
+    def make_table(self) -> SqlTable:
+        self.server.empty(self.url)
+        self.made.append(SqlTable(make_engine(self.url)))
         return self.made[-1]

@@ -214,6 +214,16 @@ def test_a_read_only_table_is_told(cli: Desk) -> None:
     assert cli.there(key)
 
 
+@pytest.mark.parametrize("command", ["list", "init", "sweep"])
+def test_a_database_without_anybody_is_told(desk: Desk, command: str) -> None:
+    """A PostgreSQL server that does not answer is told in one line with its setting, without the password."""
+    desk.set(TABLE_URL=f"postgresql://user:hunter2@127.0.0.1:{free_ports(1)[0]}/x")
+    said = one_line(desk.run(command))
+    assert "RECONCILER_TABLE_URL" in said
+    assert "refused" in said
+    assert "hunter2" not in said
+
+
 def test_a_file_that_is_no_database_is_told(desk: Desk) -> None:
     """A table file with other content is told in one line."""
     (desk.folder / "reconciler.db").write_text("not a database at all\n" * 100)

@@ -172,6 +172,12 @@ def test_a_condition_asks_for_more_than_a_status(name: str, unmet: dict[str, Any
     assert not where.holds(replace(row_for(name, status), **unmet))
 
 
+def test_what_the_next_run_can_do_as_well_waits_for_nobody() -> None:
+    """A sweep leaves out what an open transaction has locked; what a person or a form asked for waits, and so does a fact."""
+    waiting = {"complete", "adopt", "take_back", "accept", "release", "release_disputed", "bury"}
+    assert {name for name, (move, _, _) in MOVES.items() if not move.skip_locked} == waiting
+
+
 def test_the_operator_releases_whoever_owns_it() -> None:
     """Without an owner it is the operator's word."""
     assert rows.release(owner=None, due_at=NOW).where.holds(upload(COMPLETED, owner="anybody"))

@@ -9,30 +9,52 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from reconciler.errors import SettingsError
 
 OWN = "reconciler_own"  # the execution option that marks reconciler's own connections
-BUSY_SECONDS = 5  # how long a SQLite writer waits for another
+BUSY_SECONDS = 5  # how long one of our own writers waits for another
+CONNECT_SECONDS = 10  # for a PostgreSQL server's answer, unless the URL says otherwise; libpq's default is for ever
+
+_EXAMPLES = "such as sqlite:///uploads.db or postgresql+psycopg://user@host/name"
+_NO_PSYCOPG = "PostgreSQL needs an extra: pip install 'reconciler[postgres]'"
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for a table URL. A SQLite file is opened in WAL mode, so that readers never wait for the writer.
+    """Return an engine for a table URL.
 
-    Raises SettingsError where the URL, its driver, or the file's folder is unusable. A SQLite database in memory is refused:
-    each connection would see another one.
+    A SQLite file is opened in WAL mode, so that readers never wait for the writer; one in memory is refused, because each
+    connection would see another one. PostgreSQL is spoken to through psycopg 3 unless the URL names another driver; a pooled
+    connection is tried before it is used, so that a server which was restarted fails no request. Raises SettingsError where
+    the URL, its driver, or the file's folder is unusable.
     """
     try:
-        parsed = make_url(url)
+        parsed = _with_driver(make_url(url))
         is_sqlite = parsed.get_backend_name() == "sqlite"
         if is_sqlite:
             check_file(parsed)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
+        engine = create_engine(parsed, **_options(parsed))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         said = str(error).splitlines()[0].replace(url or "\0", "it")
         raise SettingsError(
             f"RECONCILER_TABLE_URL is not a database URL that can be used: {said}",
-            hint="such as sqlite:///uploads.db or postgresql+psycopg://user@host/name",
+            hint=_NO_PSYCOPG if getattr(error, "name", None) == "psycopg" else _EXAMPLES,
         ) from error
     if is_sqlite:
         event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _with_driver(url: URL) -> URL:
+    # What a bare postgresql:// stands for depends on SQLAlchemy's version.
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def _options(url: URL) -> dict[str, Any]:
+    match url.get_backend_name():
+        case "sqlite":
+            return {"connect_args": {"timeout": BUSY_SECONDS}}
+        case "postgresql":
+            waiting = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+            return {"pool_pre_ping": True, "connect_args": waiting}
+        case _:
+            return {}
 
 
 def check_file(url: URL) -> None:

@@ -1,15 +1,31 @@
 """Where and Move as SQL. Every statement of the adapter is made here."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, Table, Update, and_, delete, func, literal, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Select,
+    Table,
+    Update,
+    and_,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningDelete
 
 from reconciler.core.model import Status, Upload
 from reconciler.core.rows import COLUMNS, Move, Where
 
+POSTGRESQL = "postgresql"  # SQLAlchemy's name of the dialect
 CHUNK = 500  # keys in one IN list: well under SQLite's and PostgreSQL's limits on bound values
 
 
@@ -51,20 +67,46 @@ def count(table: Table, where: Where) -> Select[Any]:
     return select(func.count()).select_from(table).where(condition(table, where))
 
 
-def move(table: Table, keys: Collection[str], move_: Move) -> Update:
+def move(table: Table, keys: Collection[str], move_: Move, dialect: str) -> Update:
     """Update the rows that meet the condition and return their keys: the compare-and-set."""
+    locks_first = dialect == POSTGRESQL and (move_.skip_locked or len(keys) > 1)
+    which = _locked(table, keys, move_.where, skip=move_.skip_locked) if locks_first else table.c.key.in_(list(keys))
     return (
         update(table)
-        .where(table.c.key.in_(list(keys)), condition(table, move_.where))
+        .where(which, condition(table, move_.where))
         .values(**{name: _plain(value) for name, value in move_.sets.items()})
         .returning(table.c.key)
     )
 
 
+def _locked(table: Table, keys: Collection[str], where: Where, *, skip: bool, leaving: bool = False) -> ColumnElement[bool]:
+    """Lock the rows first, in key order, and say which they are: two writers in the same order cannot deadlock.
+
+    The lock is the one that the statement itself takes, so a foreign key to a row (it holds FOR KEY SHARE) is only in the way
+    where rows are `leaving`.
+    """
+    rows = select(table.c.key).where(table.c.key.in_(list(keys)), condition(table, where)).order_by(table.c.key)
+    locked = rows.with_for_update(key_share=not leaving, skip_locked=skip).cte("locked").prefix_with("MATERIALIZED")
+    return table.c.key.in_(select(locked.c.key))
+
+
+def lock_timeout(milliseconds: float) -> Any:
+    """Let this transaction wait no longer for a lock (PostgreSQL's own default is for ever)."""
+    return text(f"SET LOCAL lock_timeout = {milliseconds:.0f}")
+
+
 def insert(table: Table, dialect: str) -> Insert:
     """Insert a row, given as parameters, unless its key is taken, and return the key if it was not."""
-    maker = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return maker(table).on_conflict_do_nothing().returning(table.c.key)
+    return _insert(table, dialect).on_conflict_do_nothing().returning(table.c.key)
+
+
+def upsert(table: Table, row: Mapping[str, Any], dialect: str) -> Insert:
+    """Insert a row, or let it take the place of the one with its primary key."""
+    return _insert(table, dialect).values(**row).on_conflict_do_update(index_elements=list(table.primary_key), set_=row)
+
+
+def _insert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == POSTGRESQL else sqlite.insert(table)
 
 
 def values(row: Upload) -> dict[str, Any]:
@@ -72,9 +114,11 @@ def values(row: Upload) -> dict[str, Any]:
     return {name: _plain(getattr(row, name)) for name in COLUMNS}
 
 
-def forget(table: Table, keys: Collection[str], where: Where) -> ReturningDelete[str]:
+def forget(table: Table, keys: Collection[str], where: Where, dialect: str) -> ReturningDelete[str]:
     """Delete the rows that meet the condition and return their keys."""
-    return delete(table).where(table.c.key.in_(list(keys)), condition(table, where)).returning(table.c.key)
+    locks_first = dialect == POSTGRESQL and len(keys) > 1
+    which = _locked(table, keys, where, skip=False, leaving=True) if locks_first else table.c.key.in_(list(keys))
+    return delete(table).where(which, condition(table, where)).returning(table.c.key)
 
 
 def chunks(keys: Collection[str]) -> Iterator[Sequence[str]]:

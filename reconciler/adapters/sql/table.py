@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, delete, insert, select, update
+from sqlalchemy import Connection, Engine, MetaData, select, update
 
 from reconciler.adapters.sql import statements, transaction
-from reconciler.adapters.sql.engine import OWN
+from reconciler.adapters.sql.engine import BUSY_SECONDS, OWN
 from reconciler.adapters.sql.errors import mapped
 from reconciler.adapters.sql.migrate import check_version, place, upgrade
 from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, metadata_for
@@ -18,17 +18,24 @@ from reconciler.errors import TableNotInitialisedError
 
 
 class SqlTable:
-    """The state table in a SQL database. Every verb is one transaction on a connection of its own."""
+    """The state table in a SQL database. Every verb is one transaction on a connection of its own.
+
+    On PostgreSQL they run at READ COMMITTED, whatever the engine's own isolation level, and a write that has to wait for
+    another one's lock waits for five seconds at most.
+    """
 
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
-        self.engine = engine.execution_options(**{OWN: True})
+        self._dialect = engine.dialect.name
+        # A compare-and-set wants the newest row: under a snapshot it would fail, under autocommit fall apart.
+        level = {"isolation_level": "READ COMMITTED"} if self._dialect == statements.POSTGRESQL else {}
+        self.engine = engine.execution_options(**{OWN: True, **level})
         self._schema = schema
         tables = metadata_for(MetaData(), schema=schema).tables
         place = f"{schema}." if schema else ""
         self._uploads = tables[place + UPLOADS]
         self._binding = tables[place + BINDING]
         self._runs = tables[place + RUNS]
-        self._insert = statements.insert(self._uploads, engine.dialect.name)
+        self._insert = statements.insert(self._uploads, self._dialect)
         self._checked = False
 
     @property
@@ -75,33 +82,33 @@ class SqlTable:
 
     def insert(self, row: Upload, *, also: tuple[str, Move] | None = None) -> bool:
         """Insert a new row, and move another in the same transaction."""
-        with mapped(), self.engine.begin() as connection:
+        with self._writing() as connection:
             inserted = connection.execute(self._insert, statements.values(row)).one_or_none() is not None
             if inserted and also is not None:
-                connection.execute(statements.move(self._uploads, [also[0]], also[1]))
+                connection.execute(statements.move(self._uploads, [also[0]], also[1], self._dialect))
             return inserted
 
     def move(self, keys: Collection[str], move: Move) -> set[str]:
         """Carry out a Move, a chunk of keys a transaction."""
         moved: set[str] = set()
         for chunk in statements.chunks(keys):
-            with mapped(), self.engine.begin() as connection:
-                moved.update(connection.execute(statements.move(self._uploads, chunk, move)).scalars())
+            with self._writing(waits=not move.skip_locked) as connection:
+                moved.update(connection.execute(statements.move(self._uploads, chunk, move, self._dialect)).scalars())
         return moved
 
     def forget(self, keys: Collection[str], where: Where) -> set[str]:
         """Remove rows."""
         forgotten: set[str] = set()
         for chunk in statements.chunks(keys):
-            with mapped(), self.engine.begin() as connection:
-                forgotten.update(connection.execute(statements.forget(self._uploads, chunk, where)).scalars())
+            with self._writing(waits=True) as connection:
+                forgotten.update(connection.execute(statements.forget(self._uploads, chunk, where, self._dialect)).scalars())
         return forgotten
 
     def bind(self, binding: Binding) -> None:
         """Write what this table is bound to, in place of what it was bound to before."""
-        with mapped(), self.engine.begin() as connection:
-            connection.execute(delete(self._binding))
-            connection.execute(insert(self._binding).values(only=1, disputed=False, **_shallow(binding)))
+        with self._writing() as connection:
+            row = {"only": 1, "disputed": False, **asdict(binding)}
+            connection.execute(statements.upsert(self._binding, row, self._dialect))
 
     def disputed(self) -> bool:
         """Say whether a dispute was noted."""
@@ -110,19 +117,18 @@ class SqlTable:
 
     def note_dispute(self, *, disputed: bool) -> None:
         """Note a dispute, or that it is over."""
-        with mapped(), self.engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(update(self._binding).values(disputed=disputed))
 
     def record_run(self, run: Run) -> None:
         """Keep one run; a plan that is applied again keeps its last."""
-        with mapped(), self.engine.begin() as connection:
-            connection.execute(delete(self._runs).where(self._runs.c.id == run.id))
-            connection.execute(insert(self._runs).values(**_shallow(run)))
+        with self._writing() as connection:
+            connection.execute(statements.upsert(self._runs, asdict(run), self._dialect))
 
     @contextmanager
     def begin(self) -> Iterator[transaction.OwnTransaction]:
         """Begin a transaction of our own; what waits for its commit is called back after it."""
-        with mapped(), self.engine.begin() as connection:
+        with self._writing(waits=True) as connection:
             own = transaction.OwnTransaction(connection, self._uploads)
             yield own
         for callback in own.callbacks:
@@ -135,10 +141,14 @@ class SqlTable:
             raise TableNotInitialisedError
         return transaction.join(session, self._uploads, self._binding, binding.instance_id)
 
+    @contextmanager
+    def _writing(self, *, waits: bool = False) -> Iterator[Connection]:
+        """Begin a transaction; with `waits` it may meet somebody's lock, and gives up on it as SQLite does."""
+        with mapped(), self.engine.begin() as connection:
+            if waits and self._dialect == statements.POSTGRESQL:
+                connection.execute(statements.lock_timeout(BUSY_SECONDS * 1000))
+            yield connection
+
     def _rows(self, statement: Any) -> list[Upload]:
         with mapped(), self.engine.connect() as connection:
             return [statements.row_of(found) for found in connection.execute(statement)]
-
-
-def _shallow(value: Any) -> dict[str, Any]:
-    return asdict(value)

@@ -40,7 +40,7 @@ class OwnTransaction:
             return {
                 key
                 for chunk in statements.chunks(keys)
-                for (key,) in self._connection.execute(statements.move(self._table, chunk, move))
+                for (key,) in self._connection.execute(statements.move(self._table, chunk, move, self._connection.dialect.name))
             }
 
     def after_commit(self, callback: Callback) -> bool:
