@@ -65,8 +65,8 @@ def initialise(
                 hint="is RECONCILER_TABLE_URL right, and this the right folder? If another deployment uses this prefix, "
                 "choose your own; only if its table is lost for good, run `reconcile init --rebind`",
             )
-        mine = Binding(new_id(), objects.bucket, prefix)
-        table.bind(mine)
+        # Another init may be a moment ahead: then both go on with its instance.
+        mine = table.bind(Binding(new_id(), objects.bucket, prefix), overwrite=rebind)
         objects.put_marker(key, mine, overwrite=rebind)
         return _read_back(objects, key, mine), Bound.NEW
     mine = bound(table, bucket=objects.bucket, prefix=prefix)

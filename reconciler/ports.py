@@ -191,8 +191,8 @@ class TableWriter(Protocol):
         """Remove those rows that meet the condition, and return their keys."""
         ...
 
-    def bind(self, binding: Binding) -> None:
-        """Write what this table is bound to, in place of what it was bound to before."""
+    def bind(self, binding: Binding, *, overwrite: bool) -> Binding:
+        """Write what this table is bound to, unless it is bound and not to be overwritten; return what it is bound to now."""
         ...
 
     def note_dispute(self, *, disputed: bool) -> None:

@@ -23,7 +23,7 @@ from support import JPEG, OWNER, send
 
 from reconciler import Uploads, logs, wiring
 from reconciler.adapters.s3 import make_client
-from reconciler.adapters.sql import DatabaseClock, metadata_for
+from reconciler.adapters.sql import DatabaseClock, tables_as_used
 from reconciler.cli import bucket as bucket_commands
 from reconciler.cli import reconciling
 from reconciler.cli.main import main
@@ -33,7 +33,7 @@ from reconciler.errors import ObjectNotFoundError
 from reconciler.reading import find
 from reconciler.wiring import Deployment, deploy, load_settings
 
-UPLOADS = metadata_for().tables["upload_status"]
+UPLOADS = tables_as_used().tables["upload_status"]
 SECRETS = (SECRET_KEY, "X-Amz-Signature", "X-Amz-Credential", "x-amz-signature", "Signature=")
 SHORT = {  # one minute is the shortest retention there is; nothing else may then take time
     "RECONCILER_RETENTION": "1m",

@@ -269,9 +269,11 @@ class MemoryTable:
                 del transaction.rows[key]
             return gone
 
-    def bind(self, binding: Binding) -> None:
+    def bind(self, binding: Binding, *, overwrite: bool) -> Binding:
         """Write what this table is bound to."""
-        self._binding = binding
+        if overwrite or self._binding is None:
+            self._binding = binding
+        return self._binding
 
     def disputed(self) -> bool:
         """Say whether a dispute was noted."""

@@ -246,11 +246,12 @@ class TableSuite:
         assert self.make_table().binding() is None
 
     def test_a_table_is_bound_to_one_bucket(self) -> None:
-        """Binding it again takes the place of what it was bound to."""
+        """Binding it again changes nothing, unless it is said to; either way it tells what stands."""
         table = self.make_table()
-        for instance in ("one", "two"):
-            table.bind(Binding(instance, "photos", PREFIX))
-            assert table.binding() == Binding(instance, "photos", PREFIX)
+        one, two = (Binding(instance, "photos", PREFIX) for instance in ("one", "two"))
+        assert table.bind(one, overwrite=False) == one
+        assert table.bind(two, overwrite=False) == table.binding() == one
+        assert table.bind(two, overwrite=True) == table.binding() == two
 
     def test_a_run_may_be_kept_again(self) -> None:
         """A plan that is applied twice is one run."""

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -95,6 +96,14 @@ class S3Suite(ObjectStoreSuite):
         """S3's version `null` is no version."""
         objects = self.make_objects()
         assert objects.head(self._put(objects)).version_id is None
+
+    def test_tagging_at_once_is_tried_again(self) -> None:
+        """Where a store refuses two who tag one object at once (409 OperationAborted), the second tries again."""
+        objects = self.make_objects()
+        key = self._put(objects, status="pending")
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda tag: objects.put_tags(key, {"status": tag}), ["completing", "completed"] * 10))
+        assert objects.tags(key)["status"] in ("completing", "completed")
 
     def test_the_tag_count_comes_with_the_first_bytes(self) -> None:
         """One request tells whether there are foreign tags: complete saves another one where there are none."""

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from support import sqlite_table
 from unit.builders import upload
 
-from reconciler.adapters.sql import SqlTable, begin_immediate, make_engine, metadata_for, migrate
+from reconciler.adapters.sql import SqlTable, begin_immediate, make_engine, migrate, tables_as_used
 from reconciler.adapters.sql.schema import UPLOADS, VERSIONS
 from reconciler.core.model import Binding
 from reconciler.core.rows import COLUMNS, EVERY, Move
@@ -42,7 +42,7 @@ def table(tmp_path: Path) -> Iterator[SqlTable]:
     made = sqlite_table(tmp_path)
     event.listen(made.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50"))
     made.engine.dispose()
-    made.bind(BINDING)
+    made.bind(BINDING, overwrite=False)
     yield made
     made.engine.dispose()
 
@@ -73,12 +73,12 @@ def test_the_migrations_arrive_at_the_schema(table: SqlTable) -> None:
     with table.engine.connect() as connection:
         options = {"version_table": VERSIONS, "compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata_for()) == []
+        assert compare_metadata(context, tables_as_used()) == []
 
 
 def test_a_difference_would_be_found(table: SqlTable) -> None:
     """The comparison above sees a missing index."""
-    metadata = metadata_for()
+    metadata = tables_as_used()
     dropped = metadata.tables[UPLOADS].indexes.pop()
     with table.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection, opts={"version_table": VERSIONS}), metadata)
@@ -93,7 +93,7 @@ def test_the_known_revisions_are_the_scripts() -> None:
 
 def test_the_table_has_a_column_for_every_field() -> None:
     """And none besides."""
-    assert set(metadata_for().tables[UPLOADS].columns.keys()) == set(COLUMNS)
+    assert set(tables_as_used().tables[UPLOADS].columns.keys()) == set(COLUMNS)
 
 
 def test_creating_twice_keeps_everything(table: SqlTable) -> None:
@@ -161,7 +161,7 @@ def test_another_writer_makes_the_table_busy(table: SqlTable) -> None:
         lambda: table.insert(upload()),
         lambda: table.move(["x"], TOUCH),
         lambda: table.forget(["x"], EVERY),
-        lambda: table.bind(BINDING),
+        lambda: table.bind(BINDING, overwrite=False),
     )
     for call in calls:
         with pytest.raises(TableBusyError):
@@ -268,7 +268,7 @@ def test_another_database_is_refused(table: SqlTable, foreign: Engine) -> None:
         table.join(connection)
     other = SqlTable(foreign)
     other.create()
-    other.bind(Binding("instance-2", "photos", "uploads/"))
+    other.bind(Binding("instance-2", "photos", "uploads/"), overwrite=False)
     with Session(foreign) as session, pytest.raises(WrongDatabaseError):
         table.join(session)
 

@@ -17,7 +17,7 @@ from conftest import new_bucket
 from sqlalchemy import update
 from support import JPEG, Stage, s3_stage, sql_table, sqlite_table
 
-from reconciler.adapters.sql import metadata_for
+from reconciler.adapters.sql import tables_as_used
 from reconciler.core.model import Status, Tag
 from reconciler.errors import ObjectNotFoundError
 
@@ -128,7 +128,7 @@ def body(stage: Stage, key: str) -> bytes | None:
 
 
 def fall_due(stage: Stage, deadlines: dict[str, float]) -> None:
-    table = metadata_for().tables["upload_status"]
+    table = tables_as_used().tables["upload_status"]
     with stage.table.engine.begin() as connection:
         for key, moment in deadlines.items():
             due_at = datetime.fromtimestamp(moment, UTC)

@@ -14,7 +14,7 @@ from conftest import new_bucket
 from sqlalchemy import update
 from support import JPEG, OWNER, Stage, s3_stage, sql_table, sqlite_table
 
-from reconciler.adapters.sql import metadata_for
+from reconciler.adapters.sql import tables_as_used
 from reconciler.core.model import Status, Tag
 from reconciler.core.report import Fate
 from reconciler.errors import NotUploadedError, ObjectNotFoundError, StoreUnavailableError, UploadExpiredError
@@ -42,7 +42,7 @@ def body_of(number: int) -> bytes:
 
 
 def fall_due(stage: Stage, key: str, moment: datetime) -> None:
-    table = metadata_for().tables["upload_status"]
+    table = tables_as_used().tables["upload_status"]
     with stage.table.engine.begin() as connection:
         connection.execute(update(table).where(table.c.key == key).values(due_at=moment))
 

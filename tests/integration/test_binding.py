@@ -35,6 +35,16 @@ def test_initialising_binds_both_sides() -> None:
     assert stage.table.binding() == stage.objects.marker(MARKER)[0] == mine
 
 
+def test_initialising_twice_at_once_binds_once() -> None:
+    """Two that both found the table unbound go on with one instance, on both sides."""
+    stage = unbound()
+    there: list[Binding] = []
+    around_table(stage).before("bind", lambda: there.append(init(stage)[0]))
+    mine, _ = init(stage)
+    assert [mine] == there
+    assert stage.table.binding() == stage.objects.marker(MARKER)[0] == mine
+
+
 def test_initialising_again_changes_nothing(stage: Stage) -> None:
     """The second time both are found bound already."""
     before = stage.table.binding()

@@ -54,8 +54,9 @@ def test_completing_moves_the_row_and_tells_s3(stage: Stage) -> None:
 def test_completing_records_what_is_stored(stage: Stage) -> None:
     """The row takes the object's etag, size, type and time."""
     key = stage.upload()
+    facts = stage.objects.head(key)
     done = complete(stage, key)
-    facts, row = stage.objects.head(key), stage.row(key)
+    row = stage.row(key)
     assert (row.etag, row.size, row.content_type) == (facts.etag, len(JPEG), "image/jpeg")
     assert row.last_modified == facts.last_modified
     assert (done.key, done.etag, done.status) == (row.key, row.etag, Status.COMPLETED)

@@ -11,8 +11,8 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, cre
 from sqlalchemy.orm import Session, sessionmaker
 from support import OWNER, Stage, sqlite_table
 
-from reconciler import Settings, Uploads
-from reconciler.adapters.sql import SqlTable, metadata_for
+from reconciler import Settings, Uploads, metadata_for
+from reconciler.adapters.sql import SqlTable
 from reconciler.core.model import Binding, Status, Tag
 from reconciler.errors import (
     AutocommitError,
@@ -84,7 +84,7 @@ def test_a_session_of_another_instances_database_is_refused(immediate: Shop, tmp
     folder = tmp_path / "other"
     folder.mkdir()
     other = sqlite_table(folder)
-    other.bind(Binding(new_id(), "photos", "uploads/"))
+    other.bind(Binding(new_id(), "photos", "uploads/"), overwrite=False)
     with Session(kept(other.engine)) as session, pytest.raises(WrongDatabaseError):
         immediate.stage.uploads.complete(key, owner=OWNER, session=session)
     assert immediate.stage.row(key).status is Status.PENDING

@@ -25,7 +25,7 @@ from integration_support import (
 )
 from support import JPEG, OWNER, PNG, PREFIX, START, Stage, memory_stage
 
-from reconciler.adapters.sql import metadata_for
+from reconciler.adapters.sql import tables_as_used
 from reconciler.core.actions import (
     Action,
     Confirm,
@@ -448,7 +448,7 @@ def test_the_sweep_pages_through_rows_of_one_moment(tmp_path: Path) -> None:
     stage = sql_stage(tmp_path)
     keys = [f"{PREFIX}2026/11/20/{number:05d}.jpg" for number in range(2500)]
     with stage.table.engine.begin() as connection:
-        uploads = metadata_for().tables["upload_status"]
+        uploads = tables_as_used().tables["upload_status"]
         connection.execute(uploads.insert(), [asdict(row_of(key, Status.PENDING)) for key in keys])
     stage.advance(hours=25)
     plan = stage.planner.sweep()

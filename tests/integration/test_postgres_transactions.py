@@ -79,7 +79,7 @@ def elsewhere(postgres: Postgres) -> Iterator[Engine]:
     """Another database on the same server, with an upload table of another instance in it."""
     with postgres.database() as url:
         engine = make_engine(url)
-        SqlTable(engine).bind(Binding("another", "photos", "uploads/"))
+        SqlTable(engine).bind(Binding("another", "photos", "uploads/"), overwrite=True)
         yield engine
         engine.dispose()
 
@@ -97,7 +97,7 @@ def test_another_schema_is_refused(pg_shop: Shop) -> None:
     key = pg_shop.stage.upload()
     other = SqlTable(pg_shop.engine, schema="tenant")
     other.create()
-    other.bind(Binding("another", "photos", "uploads/"))
+    other.bind(Binding("another", "photos", "uploads/"), overwrite=True)
     tenant = pg_shop.engine.execution_options(schema_translate_map={None: "tenant"})
     nowhere = pg_shop.engine.execution_options(schema_translate_map={None: "absent"})
     for engine in (tenant, nowhere):

@@ -138,3 +138,10 @@ def test_the_application_with_an_engine_of_its_own_runs(
     assert said.split() == ["completed", "deleting"]
     rows: Any = json.loads(with_postgres.ok("reconcile", "list", "--format", "json", **settings))
     assert [row["status"] for row in rows] == ["deleting"]
+
+
+def test_the_demo_without_its_extra_says_what_to_install(plain: Fresh) -> None:
+    """In one line, with exit code 1."""
+    done = plain.run("python", "-m", "reconciler.demo")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.strip() == "error: the demo needs an extra: pip install 'reconciler[demo]'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.ports import Target
 
 MAX_DELETE = 1000  # DeleteObjects, API reference
+CONFLICT_WAITS = (0.05, 0.2, 0.8)  # seconds; two who tag one object at once: 409 OperationAborted, "try again" (API reference)
 _PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
@@ -69,8 +71,16 @@ class S3Objects:
         """Replace the whole tag set."""
         request: dict[str, Any] = {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
         version = {"VersionId": version_id} if version_id else {}
-        with mapped(f"tagging {key}"):
-            self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=request, **version)  # type: ignore[arg-type]
+        for wait in (*CONFLICT_WAITS, None):
+            try:
+                with mapped(f"tagging {key}"):
+                    self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=request, **version)  # type: ignore[arg-type]
+            except StoreError as error:
+                if wait is None or error.facts.get("code") != "OperationAborted":
+                    raise
+                time.sleep(wait)
+            else:
+                return
 
     def delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
         """Delete in bulk; what S3 does not name as an error it has deleted (Quiet, API reference)."""

@@ -26,8 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.schema import CreateSchema
 
-from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, VERSIONS, UtcDateTime
-from reconciler.adapters.sql.schema import metadata_for as tables_as_used
+from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, VERSIONS, UtcDateTime, tables_as_used
 from reconciler.errors import SettingsError, TableError, TableNotInitialisedError, TableVersionError
 
 REVISIONS = ("0001",)  # every revision this version knows, oldest first; a test compares it with the migrations

@@ -51,7 +51,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 Key = String(1024).with_variant(String(1024, collation="C"), "postgresql")
 
 
-def metadata_for(metadata: MetaData | None = None, *, schema: str | None = None) -> MetaData:
+def tables_as_used(metadata: MetaData | None = None, *, schema: str | None = None) -> MetaData:
     """Return a MetaData that holds reconciler's tables, for your own alembic's `target_metadata`.
 
     With `metadata` they are added to yours; `schema` names the database schema they live in.

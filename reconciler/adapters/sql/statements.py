@@ -97,7 +97,7 @@ def lock_timeout(milliseconds: float) -> Any:
 
 def insert(table: Table, dialect: str) -> Insert:
     """Insert a row, given as parameters, unless its key is taken, and return the key if it was not."""
-    return _insert(table, dialect).on_conflict_do_nothing().returning(table.c.key)
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def upsert(table: Table, row: Mapping[str, Any], dialect: str) -> Insert:

@@ -11,7 +11,7 @@ from reconciler.adapters.sql import statements, transaction
 from reconciler.adapters.sql.engine import BUSY_SECONDS, OWN
 from reconciler.adapters.sql.errors import mapped
 from reconciler.adapters.sql.migrate import check_version, place, upgrade
-from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, metadata_for
+from reconciler.adapters.sql.schema import BINDING, RUNS, UPLOADS, tables_as_used
 from reconciler.core.model import Binding, Run, Upload
 from reconciler.core.rows import Move, Where
 from reconciler.errors import TableNotInitialisedError
@@ -30,7 +30,7 @@ class SqlTable:
         level = {"isolation_level": "READ COMMITTED"} if self._dialect == statements.POSTGRESQL else {}
         self.engine = engine.execution_options(**{OWN: True, **level})
         self._schema = schema
-        tables = metadata_for(MetaData(), schema=schema).tables
+        tables = tables_as_used(MetaData(), schema=schema).tables
         place = f"{schema}." if schema else ""
         self._uploads = tables[place + UPLOADS]
         self._binding = tables[place + BINDING]
@@ -104,11 +104,15 @@ class SqlTable:
                 forgotten.update(connection.execute(statements.forget(self._uploads, chunk, where, self._dialect)).scalars())
         return forgotten
 
-    def bind(self, binding: Binding) -> None:
-        """Write what this table is bound to, in place of what it was bound to before."""
+    def bind(self, binding: Binding, *, overwrite: bool) -> Binding:
+        """Write what this table is bound to; of several at once, all return the same."""
+        row = {"only": 1, "disputed": False, **asdict(binding)}
         with self._writing() as connection:
-            row = {"only": 1, "disputed": False, **asdict(binding)}
-            connection.execute(statements.upsert(self._binding, row, self._dialect))
+            if overwrite:
+                connection.execute(statements.upsert(self._binding, row, self._dialect))
+            else:
+                connection.execute(statements.insert(self._binding, self._dialect), row)
+        return self.binding() or binding
 
     def disputed(self) -> bool:
         """Say whether a dispute was noted."""
