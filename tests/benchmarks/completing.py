@@ -36,7 +36,7 @@ def measure(lab: Lab) -> Iterator[Figure]:
     for place in places:
         _confirm(place, total)
     for name, place in (("requests_per_completed", places[-1]), (f"requests_per_completed_{slug(lab.store)}", places[0])):
-        yield _requests(name, place, total, announced[place.name])
+        yield _requests(name, place, total, announced=announced[place.name])
 
 
 def _announces(place: Place) -> bool:
@@ -73,7 +73,7 @@ def _confirm(place: Place, total: int) -> None:
     require(holds=done == (total, 0), otherwise=f"{place.name}: of {total}, (completed, unconfirmed) are {done}")
 
 
-def _requests(name: str, place: Place, total: int, announced: bool) -> Figure:
+def _requests(name: str, place: Place, total: int, *, announced: bool) -> Figure:
     parts = place.requests.each(total)
     return Figure(
         name=name,

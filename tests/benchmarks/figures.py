@@ -1,5 +1,6 @@
 """A figure: one quantity with its spread, its size, and what it means; and all of them as JSON and as a table."""
 
+import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -59,7 +60,7 @@ class Figure:
         }
 
 
-def document(figures: Sequence[Figure], *, sizes: Sizes, seconds: float) -> dict[str, Any]:
+def document(figures: Sequence[Figure], *, sizes: Sizes, seconds: float, load: float) -> dict[str, Any]:
     """Return the JSON document: every figure's median under its name, then what each means and where it was taken."""
     return {
         **{figure.name: round(figure.series.median, _DIGITS) for figure in figures},
@@ -67,6 +68,8 @@ def document(figures: Sequence[Figure], *, sizes: Sizes, seconds: float) -> dict
         "figures": {figure.name: figure.details() for figure in figures},
         "run": {
             "seconds": round(seconds, 1),
+            "processors": os.cpu_count(),
+            "load_before": round(load, 2),  # of the machine: where it is not near zero, trust the ratios, not the rates
             "sizes": asdict(sizes),
             "python": platform.python_version(),
             "machine": platform.machine(),

@@ -33,6 +33,7 @@ def measure(lab: Lab) -> Iterator[Figure]:
     large = _Answers(place, sizes.planned_large)
     taken = race(sizes.plan_rounds, plan=large.plan, paginator=large.paginate)
     yield from _speeds(taken["plan"], taken["paginator"], sizes.planned_large)
+    yield from _processors(large)
     yield from _peaks(small, "10k")
     yield from _peaks(large, "100k")
     yield _requests(large)
@@ -100,6 +101,22 @@ def _speeds(plan: Series, paginator: Series, size: int) -> Iterator[Figure]:
     )
     yield figure("paginator_per_second", paginator, "1/s", "objects counted by boto3's plain paginator, without rows")
     yield figure("plan_vs_paginator", plan.over(paginator), "ratio", "objects planned per second / objects paginated per second")
+
+
+def _processors(answers: _Answers) -> Iterator[Figure]:
+    """Compare processor time, which other work on the machine disturbs less than the time on the wall."""
+    plan, paginator = (answers.series(kind, "cpu_seconds") for kind in ("plan", "paginator"))
+    for name, series, unit, meaning in (
+        ("plan_cpu_seconds", plan, "s", "processor time of one plan"),
+        ("paginator_cpu_seconds", paginator, "s", "processor time of one count by the paginator"),
+        (
+            "plan_vs_paginator_cpu",
+            paginator.over(plan),
+            "ratio",
+            "objects planned / paginated, each per second of processor time",
+        ),
+    ):
+        yield Figure(name=name, series=series, unit=unit, meaning=meaning, size=answers.size)
 
 
 def _peaks(answers: _Answers, size: str) -> Iterator[Figure]:

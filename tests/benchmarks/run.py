@@ -1,5 +1,6 @@
 """All measures of one run, one after the other."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +20,7 @@ MEASURES = {
 
 def run(lab: Lab, *, say: Callable[[str], object]) -> tuple[list[Figure], dict[str, Any]]:
     """Measure everything; return the figures, and the document that holds them."""
-    start = time.monotonic()
+    start, load = time.monotonic(), os.getloadavg()[0]
     figures: list[Figure] = []
     for name, measure in MEASURES.items():
         begun = time.monotonic()
@@ -27,4 +28,4 @@ def run(lab: Lab, *, say: Callable[[str], object]) -> tuple[list[Figure], dict[s
             figures += measure(lab)
         say(f"{name}: {time.monotonic() - begun:.0f} s")
     seconds = time.monotonic() - start
-    return figures, document(figures, sizes=lab.sizes, seconds=seconds)
+    return figures, document(figures, sizes=lab.sizes, seconds=seconds, load=load)

@@ -49,8 +49,8 @@ def race(rounds: int, **tracks: Track) -> dict[str, Series]:
     return {name: Series(tuple(values)) for name, values in found.items()}
 
 
-def per_second(count: int, act: Callable[[], object]) -> float:
-    """Time an act that does something `count` times."""
-    start = time.perf_counter()
+def per_second(count: int, act: Callable[[], object], *, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Time an act that does something `count` times, by the wall's clock unless another is given."""
+    start = clock()
     act()
-    return count / (time.perf_counter() - start)
+    return count / (clock() - start)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.figures import BenchError, Figure, document, require, table
 from benchmarks.lab import Lab
 from benchmarks.run import run
-from benchmarks.series import Series, race
+from benchmarks.series import Series, per_second, race
 from benchmarks.sizes import TINY
 
 from reconciler.demo.servers import Server
@@ -78,6 +78,12 @@ def test_a_ratio_is_taken_within_its_round() -> None:
     """The median of the ratios, not the ratio of the medians."""
     ours, theirs = Series((10.0, 2.0, 9.0)), Series((10.0, 1.0, 3.0))
     assert ours.over(theirs).median == 2.0
+
+
+def test_a_rate_is_taken_by_the_clock_that_is_given() -> None:
+    """Four things in two of its seconds are two a second."""
+    seconds = iter((10.0, 12.0))
+    assert per_second(4, lambda: None, clock=lambda: next(seconds)) == 2.0
 
 
 def test_tracks_run_in_turn_and_then_backwards() -> None:
