@@ -15,7 +15,7 @@ import pytest
 import urllib3
 from rich.console import Console
 
-from reconciler import completion, planner, presign
+from reconciler import completion, judging, presign
 from reconciler.adapters.journal import FileJournal
 from reconciler.adapters.s3 import S3Objects, S3Signer
 from reconciler.core.actions import Delete, Keep, Reason
@@ -41,6 +41,13 @@ KEY_LINES = (
 )
 
 Break = Callable[[pytest.MonkeyPatch], object]
+
+
+@pytest.fixture(params=["moto", "seaweedfs"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each server that the demo brings along."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
 
 
 def run(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -72,8 +79,8 @@ def deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
             return Keep(key=action.key, reason=action.reason, facts=action.facts)
         return action
 
-    decide = planner.decide
-    monkeypatch.setattr(planner, "decide", timid)
+    decide = judging.decide
+    monkeypatch.setattr(judging, "decide", timid)
 
 
 def deletes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:

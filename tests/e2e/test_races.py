@@ -1,7 +1,7 @@
 """Completing while a sweep runs, on real S3 servers and databases: whoever is first, nobody loses a photo."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from reconciler.errors import NotUploadedError, ObjectNotFoundError, StoreUnavai
 pytestmark = pytest.mark.server
 
 COUNT = 20
-SECONDS = 1.5  # over which the deadlines are spread, and the completions
+SECONDS = 1.5  # over which the deadlines are spread, and the completions; longer where the uploads alone took longer
 
 
 @pytest.fixture(params=["seaweedfs-sqlite", "ceph-postgres"])
@@ -41,10 +41,12 @@ def body_of(number: int) -> bytes:
     return JPEG + number.to_bytes(2, "big")
 
 
-def fall_due(stage: Stage, key: str, moment: datetime) -> None:
+def fall_due(stage: Stage, moments: Mapping[str, datetime]) -> None:
+    """Set each upload's deadline."""
     table = tables_as_used().tables["upload_status"]
     with stage.table.engine.begin() as connection:
-        connection.execute(update(table).where(table.c.key == key).values(due_at=moment))
+        for key, moment in moments.items():
+            connection.execute(update(table).where(table.c.key == key).values(due_at=moment))
 
 
 def complete(stage: Stage, key: str) -> bool:
@@ -76,11 +78,12 @@ def body(stage: Stage, key: str) -> bytes | None:
 def test_completing_beside_a_sweep_loses_nothing(stage: Stage) -> None:
     """Each upload ends completed with its bytes, or deleted without an object; and the user was told which."""
     draw = random.Random(7)  # noqa: S311  no secret
+    began = datetime.now(UTC)
     keys = [stage.upload(body=body_of(number)) for number in range(COUNT)]
     now = datetime.now(UTC)
-    for key in keys:
-        fall_due(stage, key, now + timedelta(seconds=draw.uniform(0, SECONDS)))
-    waits = {key: draw.uniform(0, SECONDS) for key in keys}
+    seconds = max(SECONDS, (now - began).total_seconds())
+    fall_due(stage, {key: now + timedelta(seconds=draw.uniform(0, seconds)) for key in keys})
+    waits = {key: draw.uniform(0, seconds) for key in keys}
     over = Event()
 
     def submit(key: str) -> bool:
@@ -90,7 +93,7 @@ def test_completing_beside_a_sweep_loses_nothing(stage: Stage) -> None:
     with ThreadPoolExecutor(COUNT + 1) as pool:
         sweeping = pool.submit(lambda: list(sweeps(stage, over)))
         told = dict(zip(keys, pool.map(submit, keys), strict=True))
-        Event().wait(max(0.0, (now + timedelta(seconds=SECONDS) - datetime.now(UTC)).total_seconds()))
+        Event().wait(max(0.0, (now + timedelta(seconds=seconds) - datetime.now(UTC)).total_seconds()))
         over.set()
         reports = sweeping.result()
 
@@ -111,8 +114,7 @@ def test_completing_beside_a_sweep_loses_nothing(stage: Stage) -> None:
 def test_completing_what_is_due_already_is_refused(stage: Stage) -> None:
     """Past the deadline nobody can complete, sweep or no sweep: all twenty end deleted, and everybody was told."""
     keys = [stage.upload(body=body_of(number)) for number in range(COUNT)]
-    for key in keys:
-        fall_due(stage, key, datetime.now(UTC) - timedelta(seconds=1))
+    fall_due(stage, dict.fromkeys(keys, datetime.now(UTC) - timedelta(seconds=1)))
     with ThreadPoolExecutor(COUNT + 1) as pool:
         sweeping = pool.submit(stage.sweep)
         told = list(pool.map(lambda key: complete(stage, key), keys))

@@ -243,7 +243,7 @@ def test_the_tables_join_the_applications_metadata(tmp_path: Path, kept: Keep) -
     mine = MetaData()
     Table("orders", mine, Column("id", Integer, primary_key=True))
     assert metadata_for(mine) is mine
-    assert set(mine.tables) == {"orders", "upload_status", "upload_binding", "upload_runs"}
+    assert set(mine.tables) == {"orders", "upload_status", "upload_binding", "upload_runs", "reconciler_alembic_version"}
     engine = kept(own_engine(tmp_path))
     mine.create_all(engine)
     assert set(inspect(engine).get_table_names()) == set(mine.tables)

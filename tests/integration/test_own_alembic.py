@@ -262,7 +262,7 @@ def test_what_fails_half_way_leaves_nothing(beside: Application) -> None:
 def test_any_number_of_processes_may_create_at_once(beside: Application) -> None:
     """One does it, the others wait and find it done."""
     url = beside.engine.url.render_as_string(hide_password=False)
-    tables = [SqlTable(make_engine(url), schema=beside.schema) for _ in range(4)]
+    tables = [SqlTable(make_engine(url), schema=beside.schema) for _ in range(3)]
     failed: list[Exception] = []
 
     def create(table: SqlTable) -> None:
