@@ -3,6 +3,8 @@
 Nothing here can write. Where S3 does not answer for a key, that is said of it, and the others go on.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from reconciler.core.actions import Action, Confirm, Facts, LookAtTag, Reason, Report, Settle, Tombstone
@@ -24,6 +26,14 @@ class Judge:
     timing: Timing
     options: PlanOptions
     restored: bool
+
+    def about_all(self, suspects: Sequence[Suspect], pool: Executor) -> list[Action]:
+        """Decide about many keys; what needs no reading, most by far, costs no thread a visit."""
+        actions = [self.decide(suspect) for suspect in suspects]
+        unsure = [number for number, suspect in enumerate(suspects) if self._wants_more(actions[number], suspect)]
+        for number, action in zip(unsure, pool.map(self.about, [suspects[number] for number in unsure]), strict=True):
+            actions[number] = action
+        return actions
 
     def about(self, suspect: Suspect) -> Action:
         """Decide about one key; where S3 fails to answer for it, report that: unknown is not absent."""
@@ -52,13 +62,17 @@ class Judge:
             # A listing is no snapshot: only a 404 of its own makes an object missing.
             facts = find(self.objects, suspect.key)
             return self._resolve(suspect._replace(entry=facts.entry) if facts else _absent(suspect))
-        if suspect.tag is Tag.UNKNOWN and self._wants_tag(action, suspect):
+        if self._wants_tag(action, suspect):
             tag = vote(self.objects, suspect.key)
             return self._resolve(_absent(suspect) if tag is None else suspect._replace(tag=tag))
         return action
 
+    def _wants_more(self, action: Action, suspect: Suspect) -> bool:
+        return _needs_proof(action, suspect) or self._wants_tag(action, suspect)
+
     def _wants_tag(self, action: Action, suspect: Suspect) -> bool:
-        return isinstance(action, LookAtTag | Confirm) or (self.options.tags and suspect.entry is not None)
+        asked = isinstance(action, LookAtTag | Confirm) or (self.options.tags and suspect.entry is not None)
+        return asked and suspect.tag is Tag.UNKNOWN
 
 
 def _needs_proof(action: Action, suspect: Suspect) -> bool:

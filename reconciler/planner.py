@@ -141,7 +141,7 @@ class Planner:
         judge = self._judge(draft.begun.options)
         with ThreadPoolExecutor(self.workers) as pool:
             for batch in batches(suspects, PAGE):
-                draft.add(batch, list(pool.map(judge.about, batch)))
+                draft.add(batch, judge.about_all(batch, pool))
                 if progress:
                     progress(draft.looked, draft.last)
                 if stopping():

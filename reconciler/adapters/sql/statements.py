@@ -130,8 +130,9 @@ def chunks(keys: Collection[str]) -> Iterator[Sequence[str]]:
 
 def row_of(found: Any) -> Upload:
     """Return a result row as an Upload."""
-    values = dict(found._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
-    return Upload(**{**values, "status": Status(values["status"])})
+    values = dict(zip(found._fields, found, strict=True))
+    values["status"] = Status(values["status"])
+    return Upload(**values)
 
 
 def _bound(columns: Sequence[Any], values: Sequence[Any]) -> list[Any]:
