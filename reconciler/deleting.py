@@ -146,8 +146,9 @@ class Deleter:
     def _destroy(self, batch: Sequence[Deletion]) -> Iterator[Outcome]:
         """Delete the objects of claimed rows, and bury those that S3 has confirmed as gone."""
         found = self._table.get_many(_keys(batch))
-        mine = [action for action in batch if action.key in found and found[action.key].status is Status.DELETING]
-        yield from (Outcome(action, Fate.SKIPPED, MOVED) for action in batch if action not in mine)
+        ours = {key for key, row in found.items() if row.status is Status.DELETING}
+        yield from (Outcome(action, Fate.SKIPPED, MOVED) for action in batch if action.key not in ours)
+        mine = [action for action in batch if action.key in ours]
         if not mine:
             return
         self._journal.write([self._intent(action, found[action.key]) for action in mine])
@@ -174,7 +175,7 @@ class Deleter:
 
     def _bury(self, gone: Sequence[Upload]) -> None:
         """Leave tombstones where a URL may still be in use; an untracked object's key is nobody's any more."""
-        tracked = [row.key for row in gone if not rows.untracked().holds(row)]
+        tracked = {row.key for row in gone if not rows.untracked().holds(row)}
         self._table.move(tracked, rows.bury(now=self._clock.now()))
         self._table.forget([row.key for row in gone if row.key not in tracked], rows.untracked())
 
