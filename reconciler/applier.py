@@ -75,7 +75,7 @@ class Applier:
         outside = [action.key for action in plan.writing if not self._is_ours(action.key)]
         if outside:
             return [BindingError(f"the plan names keys outside {self.prefix!r}, such as {outside[0]!r}", hint="plan again")]
-        if not plan.writing:
+        if not plan.writing and not plan.stopped:
             return []
         here = world(self.objects, self.table, self.clock, prefix=self.prefix)
         return refusals(plan, world=here, limits=limits, plan_life=self.timing.plan_life)
@@ -89,6 +89,8 @@ class Applier:
             self.table.note_dispute(disputed=bool(plan.disputed))
         for refusal in self.check(plan, limits=limits):
             raise refusal
+        if plan.deletions:
+            self.journal.write([])  # one that cannot be written is known before anything is done
         started_at = self.clock.now()
         outcomes = []
         for outcome in self._carry_out(plan):

@@ -86,6 +86,8 @@ class InvalidFilenameError(InvalidRequestError):
 class InvalidMetadataError(InvalidRequestError):
     """The metadata is not usable."""
 
+    default_hint = "metadata is a dict that JSON can hold, up to 4 KiB"
+
 
 class TypeNotAllowedError(InvalidRequestError):
     """Files of this type may not be uploaded."""
@@ -98,6 +100,8 @@ class SizeNotAllowedError(InvalidRequestError):
 class InvalidReferenceError(InvalidRequestError):
     """This is neither a key nor a URL of an object in the configured bucket and prefix."""
 
+    default_hint = "hand over the ticket's key, or the object's URL"
+
 
 class UploadError(ReconcilerError):
     """The upload cannot go on."""
@@ -105,6 +109,8 @@ class UploadError(ReconcilerError):
 
 class UnknownUploadError(UploadError):
     """There is no such upload for this owner."""
+
+    default_hint = "hand over the key of a ticket, and the owner it was presigned for"
 
 
 class UploadExpiredError(UploadError):

@@ -4,9 +4,11 @@ Everything is checked here, at the edge; inside the program settings are frozen 
 profile and endpoint are botocore's own (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, ...) and are not repeated.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +28,9 @@ from reconciler.core.guards import Limits
 from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
 from reconciler.errors import SettingsError
+from reconciler.logs import get_logger
+
+log = get_logger()
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
 TOML = Path("reconciler.toml")
@@ -73,14 +78,14 @@ class Settings(BaseSettings):
         env_prefix="RECONCILER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    bucket: str = Field(min_length=3, max_length=63)
+    bucket: str
     """The bucket that browsers upload to."""
     prefix: str = "uploads/"
     """Everything of ours lies under it, nothing of anybody else's does; it ends with a slash."""
-    table_url: str = "sqlite:///reconciler.db"
-    """The database that holds the upload table, as a SQLAlchemy URL."""
+    table_url: str | None = None
+    """The database that holds the upload table, as a SQLAlchemy URL; required, unless the application hands over its engine."""
     table_schema: str | None = None
-    """The database schema the tables live in, where the database has such."""
+    """The database schema the tables live in, where the database has such: small letters, digits and underscores."""
     presign_endpoint_url: str | None = None
     """The endpoint browsers reach, where it is not the one the backend uses."""
     accelerate: bool = False
@@ -90,17 +95,17 @@ class Settings(BaseSettings):
     max_size: Size = ByteSize(20 * 1024**2)
     """The largest upload, in bytes or such as 20MiB."""
     url_life: Span = Timing().url_life
-    """How long a presigned URL can start an upload: at most 1h."""
+    """How long a presigned URL can start an upload: 1m to 1h."""
     slowest_transfer: Duration = Timing().slowest_transfer
     """How long an upload begun in time may go on after its URL has expired."""
     skew: Duration = Timing().skew
     """How far clocks may be apart."""
     retention: Span = Timing().retention
-    """How long a pending upload is kept, from presign; also the minimum age of objects without a row."""
+    """How long a pending upload is kept, from presign, at least 1m; also the minimum age of objects without a row."""
     release_grace: Duration = Timing().release_grace
     """How long a released object is kept, so that a restored database finds its images."""
     sweep_interval: Span = Timing().sweep_interval
-    """How often you run the sweep."""
+    """How often you run the sweep, at least 1m."""
     lifecycle_days: int = Field(default=Timing().lifecycle_days, ge=1)
     """After how many days the bucket's own rule expires what is tagged pending."""
     noncurrent_days: int = Field(default=Timing().noncurrent_days, ge=1)
@@ -111,6 +116,20 @@ class Settings(BaseSettings):
     """The file that every deletion is written to."""
     workers: int = Field(default=8, ge=1, le=64)
     """How many requests to S3 run at once while planning."""
+
+    @field_validator("bucket")
+    @classmethod
+    def _bucket_is_a_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-zA-Z0-9._-]{3,255}", value):  # what botocore takes for a name; AWS allows 63 characters
+            raise ValueError("must be the bucket's name alone, such as my-bucket")
+        return value
+
+    @field_validator("table_schema")
+    @classmethod
+    def _schema_needs_no_quotes(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[a-z_][a-z0-9_]*", value):
+            raise ValueError("must be small letters, digits and underscores, such as uploads")
+        return value
 
     @field_validator("prefix")
     @classmethod
@@ -193,12 +212,23 @@ def _toml(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
 
 def load_settings(**given: Any) -> Settings:
     """Read the settings, or raise SettingsError with one line for each that is missing or wrong."""
+    _warn_of_typos()
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from error
+        hint = "see the README's table of settings; they are read from the environment, .env and reconciler.toml"
+        raise SettingsError("; ".join(_line(problem) for problem in error.errors()), hint=hint) from error
     except (SourceError, ValueError, OSError) as error:
         raise SettingsError(f"the settings cannot be read: {error}") from error
+
+
+def _warn_of_typos() -> None:
+    """Warn of a variable that looks like a setting's, and is none. Others are not ours to judge: Kubernetes sets some, too."""
+    known = {f"RECONCILER_{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ:
+        meant = get_close_matches(name, known, 1, 0.85) if name.startswith("RECONCILER_") and name not in known else []
+        if meant:
+            log.warning("unknown_setting", name=name, did_you_mean=meant[0])
 
 
 def _line(problem: Any) -> str:

@@ -195,4 +195,8 @@ def _table(settings: Settings, given: Any) -> SqlTable:
         if isinstance(given.pool, StaticPool):
             raise SettingsError("the engine has one connection for everybody (StaticPool)", hint="use an engine with a real pool")
         return SqlTable(given, schema=settings.table_schema)
+    if settings.table_url is None:
+        raise SettingsError(
+            "RECONCILER_TABLE_URL is not set", hint="such as sqlite:////srv/app/app.db or postgresql://app@db/app"
+        )
     return SqlTable(make_engine(settings.table_url), schema=settings.table_schema)

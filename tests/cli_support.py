@@ -202,6 +202,8 @@ def make_desk(server: Server, patch: pytest.MonkeyPatch, folder: Path) -> Desk:
     bucket = f"photos-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
     patch.setenv("RECONCILER_BUCKET", bucket)
+    if "RECONCILER_TABLE_URL" not in os.environ:
+        patch.setenv("RECONCILER_TABLE_URL", "sqlite:///reconciler.db")
     return Desk(client, bucket, folder, patch)
 
 

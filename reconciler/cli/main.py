@@ -25,7 +25,7 @@ EPILOG = """
 \b
 Exit codes:
   0  nothing to do, or all done
-  1  error: one line on stderr says what and what to do
+  1  error: stderr says what is wrong, and what to do
   2  wrong usage
   3  there is something to do: actions that apply would take, or drift
      (reports alone exit 0, or 3 with --fail-on-report)

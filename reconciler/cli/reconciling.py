@@ -73,9 +73,10 @@ def plan(
         render.say(f"planning stopped behind {found.stopped.after}: {found.stopped.why}")
         render.say(_how_to_go_on(output_file))
         ctx.exit(PARTIAL)
-    if output_file:
-        render.say(f"plan written to {output_file}; carry it out with: reconcile apply {output_file}")
     refusals = here.applier().check(found, limits=Limits(max_delete=asked["max_delete"]))
+    if output_file:
+        how = "" if refusals else f"; carry it out with: reconcile apply {output_file}"
+        render.say(f"plan written to {output_file}{how}")
     for refusal in refusals:
         render.say("apply would refuse this plan:")
         render.fail(refusal)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -119,9 +120,15 @@ def summary(found: Plan) -> str:
 
 
 def reports(actions: Iterable[Planned]) -> None:
-    """Tell what somebody should look at, on stderr."""
+    """Tell what somebody should look at, on stderr: the first few of each reason, and how many more there are."""
+    told: Counter[str] = Counter()
     for action in actions:
-        say(f"report: {action.reason}: {action.key}{_advice(action)}")
+        told[action.reason.value] += 1
+        if told[action.reason.value] <= SHOWN:
+            say(f"report: {action.reason}: {action.key}{_advice(action)}")
+    for reason, number in told.items():
+        if number > SHOWN:
+            say(f"report: {reason}: ... and {number - SHOWN:,} more; `reconcile plan --format jsonl` lists all")
 
 
 def _advice(action: Planned) -> str:

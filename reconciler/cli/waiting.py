@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from reconciler.cli.render import printable
+from reconciler.cli.render import printable, say
 from reconciler.finding import PAGE
 from reconciler.planner import Progress, Stopping
 
@@ -50,6 +50,7 @@ def stopping() -> Iterator[Stopping]:
 
     def ask(number: int, _: Any) -> None:
         asked.set()
+        say("stopping after the page at hand ...")
         signal.signal(number, before[number])
 
     if threading.current_thread() is not threading.main_thread():

@@ -55,7 +55,7 @@ class World:
 def refusals(plan: Plan, *, world: World, limits: Limits, plan_life: timedelta) -> list[RefusedError]:
     """Return every reason to refuse the plan; none where it may be applied."""
     found = list(_elsewhere(plan, world.binding)) if plan.writing else []
-    if plan.writing and plan.stopped:
+    if plan.stopped:
         found.append(UnfinishedPlanError(f"planning stopped behind {plan.stopped.after}: {plan.stopped.why}"))
     if plan.endings:
         found += [*_marker(plan, world), *_stale(plan, world.now, plan_life), *_clocks(world)]

@@ -39,7 +39,9 @@ class Allowed:
 
     def check_size(self, size: Any) -> int:
         """Return the size, or raise SizeNotAllowedError."""
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= self.max_size:
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise SizeNotAllowedError(f"the size is {size!r}, not a whole number", hint="hand over the bytes as an int")
+        if not 1 <= size <= self.max_size:
             raise SizeNotAllowedError(f"{size} bytes may not be uploaded", hint=f"allowed are 1 to {self.max_size} bytes")
         return size
 

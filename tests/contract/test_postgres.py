@@ -540,4 +540,4 @@ def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SettingsError) as caught:
         make_engine("postgresql://nobody@127.0.0.1/photos")
-    assert "reconciler[postgres]" in caught.value.hint
+    assert "psycopg[binary]" in caught.value.hint

@@ -56,7 +56,10 @@ def _client(session: Any, region: str, endpoint_url: str | None, connections: in
         read_timeout=10,
         max_pool_connections=connections,
     )
-    client: S3Client = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+    try:
+        client: S3Client = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+    except ValueError as error:
+        raise SettingsError(f"S3 cannot be reached: {error}", hint="an endpoint begins with https:// or http://") from error
     return client
 
 

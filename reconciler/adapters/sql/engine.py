@@ -13,7 +13,7 @@ BUSY_SECONDS = 5  # how long one of our own writers waits for another
 CONNECT_SECONDS = 10  # for a PostgreSQL server's answer, unless the URL says otherwise; libpq's default is for ever
 
 _EXAMPLES = "such as sqlite:///uploads.db or postgresql+psycopg://user@host/name"
-_NO_PSYCOPG = "PostgreSQL needs an extra: pip install 'reconciler[postgres]'"
+_NO_PSYCOPG = "PostgreSQL needs psycopg: install reconciler with its extra [postgres], or pip install 'psycopg[binary]'"
 
 
 def make_engine(url: str) -> Engine:
@@ -42,8 +42,8 @@ def make_engine(url: str) -> Engine:
 
 
 def _with_driver(url: URL) -> URL:
-    # What a bare postgresql:// stands for depends on SQLAlchemy's version.
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+    # What a bare postgresql:// stands for depends on SQLAlchemy's version; postgres:// is libpq's other name for it.
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
 
 
 def _options(url: URL) -> dict[str, Any]:
