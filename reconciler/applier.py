@@ -85,10 +85,15 @@ class Applier:
 
         Applying a plan twice changes nothing more: the second time every action has moved.
         """
-        if plan.disputed or plan.options.accept_restored:
-            self.table.note_dispute(disputed=bool(plan.disputed))
-        for refusal in self.check(plan, limits=limits):
+        refusals = self.check(plan, limits=limits)
+        binding = self.table.binding()
+        ours = binding is not None and plan.instance_id == binding.instance_id
+        if ours and plan.disputed:
+            self.table.note_dispute(disputed=True)  # whatever else speaks against the plan
+        for refusal in refusals:
             raise refusal
+        if ours and plan.options.accept_restored and not plan.disputed:
+            self.table.note_dispute(disputed=False)
         if plan.deletions:
             self.journal.write([])  # one that cannot be written is known before anything is done
         started_at = self.clock.now()

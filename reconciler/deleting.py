@@ -20,7 +20,7 @@ from reconciler.core.actions import (
     Reason,
     Tombstone,
 )
-from reconciler.core.model import Status, Upload
+from reconciler.core.model import Status, Tag, Upload
 from reconciler.core.report import Fate, Outcome
 from reconciler.core.timing import Timing
 from reconciler.errors import JournalError, StoreError
@@ -123,7 +123,8 @@ class Deleter:
         """Return the actions whose tag still allows a deletion, reading those that were read too long ago."""
         allowed: list[D] = []
         for action in batch:
-            if self._timing.is_fresh(action.facts.seen_at, now=self._clock.now()):
+            voted = action.facts.tag is not Tag.UNKNOWN and not action.facts.tag.remembers
+            if voted and self._timing.is_fresh(action.facts.seen_at, now=self._clock.now()):
                 allowed.append(action)
                 continue
             objection = self._objection(action)
@@ -158,7 +159,7 @@ class Deleter:
         for action in mine:
             sized = _with_size(action, found[action.key])
             trouble = errors.get(action.key, unwritten)
-            if not trouble:
+            if action.key not in errors and not unwritten:
                 yield Outcome(sized, Fate.DONE)
             elif trouble.startswith(PRECONDITION_FAILED):
                 yield self._let_go(Outcome(sized, Fate.SKIPPED, "it has been replaced since the plan was made"))

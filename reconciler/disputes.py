@@ -42,10 +42,11 @@ class Operator:
         whose = owner or (row.owner if row and row.owner != UNTRACKED_OWNER else None)
         if whose is None:
             raise NothingToSettleError(f"nobody knows whose {key} is", hint="say whose it is with --owner")
+        check_owner(whose)
         self._prepare(facts)
         if row is None:
             self._insert(key, facts, owner=whose, status=Status.COMPLETED)
-        elif not self.table.move([key], self._adopting(row, facts, check_owner(whose))):
+        elif not self.table.move([key], self._adopting(row, facts, whose)):
             raise RetryTransactionError(f"{key} is being deleted, or has moved", hint="look again: `reconcile show KEY`")
         self._settle(facts)
         return self._row(key)

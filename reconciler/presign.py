@@ -176,6 +176,9 @@ class Presigner:
         least = self._allowed.check_size(min_size)
         if least > largest:
             raise SizeNotAllowedError(f"min_size {least} is larger than max_size {largest}")
+        if least == largest:
+            # A row of one exact size was sent by PUT, which nobody can replay: a form must not look so.
+            raise SizeNotAllowedError("a form takes a range of sizes", hint="for one exact size call presign")
         row = self._remember(filename, content_type, least, largest, owner, metadata, replaces)
         kind = row.declared_type or ""
         request = self._signer.post(row.key, content_type=kind, min_size=least, max_size=largest, seconds=self._seconds)

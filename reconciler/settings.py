@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         env_prefix="RECONCILER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    bucket: str
+    bucket: str = Field(min_length=3, max_length=63)
     """The bucket that browsers upload to."""
     prefix: str = "uploads/"
     """Everything of ours lies under it, nothing of anybody else's does; it ends with a slash."""
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     @field_validator("bucket")
     @classmethod
     def _bucket_is_a_name(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-zA-Z0-9._-]{3,255}", value):  # what botocore takes for a name; AWS allows 63 characters
+        if not re.fullmatch(r"[a-zA-Z0-9._-]+", value):  # what botocore takes for a name
             raise ValueError("must be the bucket's name alone, such as my-bucket")
         return value
 

@@ -59,6 +59,8 @@ def plan(
     last key (exit code 5).
     """
     here: Deployment = ctx.obj.here
+    if output_file and not output_file.parent.is_dir():
+        raise PlanFileError(f"the folder {output_file.parent} does not exist", hint="create it first, or name another file")
     if resume:
         found, output_file = _resume(here, resume, from_table=from_table, **asked), output_file or resume
     else:

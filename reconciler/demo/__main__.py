@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs.set_up(verbose=False, quiet=True)
     screen = Screen()
     if not all(map(importlib.util.find_spec, EXTRA)):
-        screen.stop("error: the demo needs what the extra [demo] brings: pip install '.[demo]' in the checkout, or make demo")
+        screen.stop("error: the demo needs what the extra [demo] brings: make demo")
         return 1
     from reconciler.demo.stage import apart  # noqa: PLC0415  they import what the extra brings
     from reconciler.demo.story import tell  # noqa: PLC0415

@@ -361,13 +361,20 @@ def test_a_failed_request_leaves_every_key_for_the_next_run(memory: Stage) -> No
     assert len(memory.sweep().deleted) == 3
 
 
+def crash_at_an_intent(original: Callable[..., Any], lines: Sequence[Any]) -> None:
+    """Let the journal be tried, and crash at its first line."""
+    if lines:
+        raise SystemExit
+    original(lines)
+
+
 @pytest.mark.parametrize("verb", ["delete", "write"])
 def test_a_crash_after_the_claim_is_finished_by_the_next_sweep(memory: Stage, verb: str) -> None:
     """Whatever kills the process between claim and deletion, the next sweep deletes and buries."""
     (key,) = abandoned(memory)
     journal, objects = memory.journal, around_objects(memory)
     if verb == "write":
-        memory.journal = Around(journal).failing("write", SystemExit())  # type: ignore[assignment, arg-type]
+        memory.journal = Around(journal).instead("write", crash_at_an_intent)  # type: ignore[assignment]
     else:
         objects.failing("delete", SystemExit())  # type: ignore[arg-type]
     with pytest.raises(SystemExit):
@@ -471,7 +478,8 @@ def test_a_row_completed_since_is_skipped(stage: Stage) -> None:
     key = disputed(stage)
     stage.advance(hours=25)
     (report,) = stage.plan().actions
-    plan = replace(stage.plan(), actions=(Delete(key=key, reason=report.reason, facts=report.facts),))
+    voted = replace(report.facts, tag=Tag.PENDING)
+    plan = replace(stage.plan(), actions=(Delete(key=key, reason=report.reason, facts=voted),))
     stage.operator.adopt(key)
     assert fates(stage.apply(plan)) == {key: Fate.SKIPPED}
     assert stage.keys() == {key}

@@ -221,7 +221,14 @@ def test_a_form_can_be_sent_and_completed(s3: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "sizes", [{"min_size": 0}, {"max_size": 0}, {"min_size": 5, "max_size": 4}, {"max_size": 20 * 1024**2 + 1}]
+    "sizes",
+    [
+        {"min_size": 0},
+        {"max_size": 0},
+        {"min_size": 5, "max_size": 4},
+        {"min_size": 5, "max_size": 5},
+        {"max_size": 20 * 1024**2 + 1},
+    ],
 )
 def test_a_forms_impossible_range_leaves_no_row(memory: Stage, sizes: dict[str, int]) -> None:
     """A range that is empty, begins at nothing, or reaches too far is refused before anything is remembered."""

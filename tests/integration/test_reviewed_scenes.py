@@ -1,21 +1,33 @@
 """Scenes in which reviewers once broke a promise; each stays here so that it holds."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from integration_support import is_there, put, tag_as, untracked
+from integration_support import around_objects, is_there, put, tag_as, untracked
 from support import OWNER, PNG, PREFIX, Stage
 
 from reconciler.adapters.journal import FileJournal
 from reconciler.adapters.plan_file import read_plan, write_plan
 from reconciler.binding import initialise
-from reconciler.core.actions import Reason
+from reconciler.core import rows
+from reconciler.core.actions import Delete, Reason
 from reconciler.core.decide import Untracked
-from reconciler.core.model import Status, Tag
-from reconciler.errors import AccessDeniedError, BindingError, PlanFileError, UploadReleasedError
+from reconciler.core.guards import Limits
+from reconciler.core.model import ObjectEntry, Status, Tag
+from reconciler.core.plan import PlanOptions
+from reconciler.errors import (
+    AccessDeniedError,
+    BindingError,
+    InvalidOwnerError,
+    PlanFileError,
+    TooManyDeletionsError,
+    UploadReleasedError,
+)
 from reconciler.testing import MemoryTable
 from reconciler.wiring import new_id
 
@@ -168,3 +180,97 @@ def test_the_grace_of_what_was_completing_is_one_retention(memory: Stage) -> Non
     memory.advance(hours=25)
     memory.sweep()
     assert memory.row(key).due_at == memory.clock.now() + timedelta(hours=24)
+
+
+@pytest.mark.parametrize("refuse", ["another table's", "too many"])
+def test_a_refused_plan_does_not_say_that_the_table_is_no_backup(memory: Stage, refuse: str) -> None:
+    """What is refused changes nothing: the dispute stays noted, and what it holds back stays held back."""
+    memory.table.note_dispute(disputed=True)
+    abandoned = memory.upload()
+    memory.advance(days=2)
+    plan = memory.planner.sweep(PlanOptions(accept_restored=True))
+    assert {action.key for action in plan.deletions} == {abandoned}
+    if refuse == "too many":
+        with pytest.raises(TooManyDeletionsError):
+            memory.apply(plan, limits=Limits(max_delete=0))
+    else:
+        with pytest.raises(BindingError):
+            memory.apply(replace(plan, instance_id="another"))
+    assert memory.table.disputed()
+
+
+def test_another_tables_empty_plan_does_not_either(memory: Stage) -> None:
+    """A plan without an action is never refused, and says nothing of this table."""
+    memory.table.note_dispute(disputed=True)
+    plan = memory.planner.sweep(PlanOptions(accept_restored=True))
+    memory.apply(replace(plan, instance_id="another"))
+    assert memory.table.disputed()
+    memory.apply(plan)
+    assert not memory.table.disputed()
+
+
+def test_a_thousand_foreign_keys_before_a_tombstone_do_not_stop_the_sweep(memory: Stage) -> None:
+    """The tombstone is asked for by name, and what is abandoned goes."""
+    for number in range(1, 2000):
+        memory.objects.put(f"{PREFIX}{number}", b"x", content_type="image/jpeg", tags={})
+    key = f"{PREFIX}2"
+    memory.operator.adopt(key, owner=OWNER)
+    memory.operator.release(key)
+    memory.advance(days=8)
+    memory.sweep()
+    abandoned = memory.upload()
+    memory.advance(days=9)
+    memory.sweep()
+    assert (memory.table.get(key), is_there(memory, abandoned)) == (None, False)
+
+
+@pytest.mark.parametrize("order", [lambda entries: entries[::-1], lambda entries: entries[:0]], ids=["backwards", "denied"])
+def test_an_old_tombstone_is_asked_for_by_name_where_the_listing_is_no_help(memory: Stage, order: Any) -> None:
+    """A listing out of order, or none, never makes an object absent: what lies at the key is found."""
+    keys = [memory.upload() for _ in range(3)]
+    memory.advance(hours=25)
+    memory.sweep()
+    memory.advance(days=9)
+    put(memory, min(keys), status="completed")
+
+    def listed(original: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for page in original(*args, **kwargs):
+            if not order(page):
+                raise AccessDeniedError
+            yield order([*page, ObjectEntry(f"{PREFIX}zzz")])
+
+    around_objects(memory).instead("pages", listed)
+    plan = memory.planner.sweep()
+    assert [action.key for action in plan.reports if action.reason is Reason.DISPUTED] == [min(keys)]
+
+
+def test_adopting_for_an_impossible_owner_touches_nothing(memory: Stage) -> None:
+    """The owner is looked at before the tag is written."""
+    key = untracked(memory, status="pending")
+    with pytest.raises(InvalidOwnerError):
+        memory.operator.adopt(key, owner="o" * 300)
+    assert memory.tag(key) is Tag.PENDING
+
+
+def test_a_plan_edited_into_a_deletion_is_voted_on_again(memory: Stage) -> None:
+    """A tag that was read, and forbids the deletion, is no vote for it, however fresh."""
+    key = memory.upload()
+    tag_as(memory, key, "completed")
+    memory.advance(hours=25)
+    plan = memory.planner.sweep()
+    (report,) = plan.reports
+    edited = replace(plan, actions=(Delete(key=key, reason=Reason.ABANDONED, facts=report.facts),))
+    memory.apply(edited)
+    assert is_there(memory, key)
+
+
+def test_what_was_settled_since_the_look_is_not_confirmed_by_it(memory: Stage) -> None:
+    """A second look is one that comes after the last time S3 was told."""
+    key = memory.completed()
+    memory.advance(hours=3)
+    plan = memory.planner.sweep()
+    assert plan.counts() == {"confirm (unconfirmed)": 1}
+    memory.advance(minutes=1)
+    memory.table.move([key], rows.settled(etag=memory.row(key).etag, now=memory.clock.now()))
+    memory.apply(plan)
+    assert memory.row(key).confirmed_at is None

@@ -13,8 +13,14 @@ from sqlalchemy import Engine, func, select
 
 from reconciler.adapters.sql.errors import mapped
 from reconciler.adapters.sql.statements import POSTGRESQL
+from reconciler.errors import TableError
+from reconciler.logs import get_logger
 
 READING_SECONDS = 60.0  # for how long one reading is counted on from: two clocks drift apart by milliseconds in that time
+
+STALE_SECONDS = 600.0  # how long where the database could not be asked again: a grace is a matter of hours
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,20 @@ class DatabaseClock:
             return old
         try:
             if self._reading is None or self._reading is old:
-                self._reading = self._ask()
+                self._reading = self._ask_or(old)
             return self._reading
         finally:
             self._lock.release()
+
+    def _ask_or(self, old: _Reading | None) -> _Reading:
+        """Read the clock again; where that fails, count on from an old reading that is not very old."""
+        try:
+            return self._ask()
+        except TableError as error:
+            if old is None or old.age() > STALE_SECONDS:
+                raise
+            log.warning("database_clock_not_read", error=error.message)
+            return old
 
     def _ask(self) -> _Reading:
         beside_the_pool = Engine(self._engine.pool.recreate(), self._engine.dialect, self._engine.url)

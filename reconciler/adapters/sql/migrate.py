@@ -150,7 +150,7 @@ def _alembic(verb: str, connection: Connection, schema: str | None) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))  # ConfigParser interpolates
     config.attributes.update(connection=connection, schema=schema)
     getattr(command, verb)(config, "head")
 

@@ -92,7 +92,7 @@ class SqlTable:
         """Carry out a Move, a chunk of keys a transaction."""
         moved: set[str] = set()
         for chunk in statements.chunks(keys):
-            with self._writing(waits=not move.skip_locked) as connection:
+            with self._writing() as connection:
                 moved.update(connection.execute(statements.move(self._uploads, chunk, move, self._dialect)).scalars())
         return moved
 
@@ -100,7 +100,7 @@ class SqlTable:
         """Remove rows."""
         forgotten: set[str] = set()
         for chunk in statements.chunks(keys):
-            with self._writing(waits=True) as connection:
+            with self._writing() as connection:
                 forgotten.update(connection.execute(statements.forget(self._uploads, chunk, where, self._dialect)).scalars())
         return forgotten
 
@@ -132,7 +132,7 @@ class SqlTable:
     @contextmanager
     def begin(self) -> Iterator[transaction.OwnTransaction]:
         """Begin a transaction of our own; what waits for its commit is called back after it."""
-        with self._writing(waits=True) as connection:
+        with self._writing() as connection:
             own = transaction.OwnTransaction(connection, self._uploads)
             yield own
         for callback in own.callbacks:
@@ -146,10 +146,10 @@ class SqlTable:
         return transaction.join(session, self._uploads, self._binding, binding.instance_id)
 
     @contextmanager
-    def _writing(self, *, waits: bool = False) -> Iterator[Connection]:
-        """Begin a transaction; with `waits` it may meet somebody's lock, and gives up on it as SQLite does."""
+    def _writing(self) -> Iterator[Connection]:
+        """Begin a transaction that gives up on somebody's lock as SQLite does."""
         with mapped(), self.engine.begin() as connection:
-            if waits and self._dialect == statements.POSTGRESQL:
+            if self._dialect == statements.POSTGRESQL:
                 connection.execute(statements.lock_timeout(BUSY_SECONDS * 1000))
             yield connection
 
