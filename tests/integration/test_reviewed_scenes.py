@@ -20,11 +20,13 @@ from reconciler.core.decide import Untracked
 from reconciler.core.guards import Limits
 from reconciler.core.model import ObjectEntry, Status, Tag
 from reconciler.core.plan import PlanOptions
+from reconciler.core.report import Fate
 from reconciler.errors import (
     AccessDeniedError,
     BindingError,
     InvalidOwnerError,
     PlanFileError,
+    RetryTransactionError,
     TooManyDeletionsError,
     UploadReleasedError,
 )
@@ -274,3 +276,26 @@ def test_what_was_settled_since_the_look_is_not_confirmed_by_it(memory: Stage) -
     memory.table.move([key], rows.settled(etag=memory.row(key).etag, now=memory.clock.now()))
     memory.apply(plan)
     assert memory.row(key).confirmed_at is None
+
+
+def test_what_is_being_completed_since_the_plan_is_not_quarantined(memory: Stage) -> None:
+    """Its row may have been lost with a restored backup: it is reported, and its tag stays."""
+    key = untracked(memory, status="pending")
+    plan = memory.plan(untracked=Untracked.QUARANTINE)
+    tag_as(memory, key, "completing")
+    (outcome,) = memory.apply(plan).outcomes
+    assert (outcome.fate, memory.tag(key), memory.table.get(key)) == (Fate.REPORTED, Tag.COMPLETING, None)
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(14, False), (16, True)])
+def test_a_release_is_taken_back_only_while_no_sweep_can_have_begun(memory: Stage, minutes: int, taken: bool) -> None:
+    """Closer to the deadline than clocks may differ, another sweep may be deleting already."""
+    key = memory.completed()
+    memory.uploads.release(key, owner=OWNER)
+    memory.advance(minutes=7 * 24 * 60 - minutes)
+    if taken:
+        assert memory.operator.adopt(key).status is Status.COMPLETED
+    else:
+        with pytest.raises(RetryTransactionError):
+            memory.operator.adopt(key)
+        assert memory.row(key).status is Status.DELETING
