@@ -226,8 +226,8 @@ def test_a_thousand_foreign_keys_before_a_tombstone_do_not_stop_the_sweep(memory
     assert (memory.table.get(key), is_there(memory, abandoned)) == (None, False)
 
 
-@pytest.mark.parametrize("order", [lambda entries: entries[::-1], lambda entries: entries[:0]], ids=["backwards", "denied"])
-def test_an_old_tombstone_is_asked_for_by_name_where_the_listing_is_no_help(memory: Stage, order: Any) -> None:
+@pytest.mark.parametrize("names", [["b", "a", "z"], []], ids=["out of order", "denied"])
+def test_an_old_tombstone_is_asked_for_by_name_where_the_listing_is_no_help(memory: Stage, names: list[str]) -> None:
     """A listing out of order, or none, never makes an object absent: what lies at the key is found."""
     keys = [memory.upload() for _ in range(3)]
     memory.advance(hours=25)
@@ -235,11 +235,10 @@ def test_an_old_tombstone_is_asked_for_by_name_where_the_listing_is_no_help(memo
     memory.advance(days=9)
     put(memory, min(keys), status="completed")
 
-    def listed(original: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        for page in original(*args, **kwargs):
-            if not order(page):
-                raise AccessDeniedError
-            yield order([*page, ObjectEntry(f"{PREFIX}zzz")])
+    def listed(*_: Any, **__: Any) -> Iterator[Any]:
+        if not names:
+            raise AccessDeniedError
+        yield [ObjectEntry(f"{PREFIX}{name}") for name in names]
 
     around_objects(memory).instead("pages", listed)
     plan = memory.planner.sweep()
