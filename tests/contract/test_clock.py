@@ -133,3 +133,23 @@ def test_sqlites_clock_is_the_hosts(tmp_path: Path) -> None:
     assert abs(ahead(DatabaseClock(engine))) < SECOND
     assert not (tmp_path / "table.db").exists()
     engine.dispose()
+
+
+def test_where_it_cannot_be_asked_it_is_asked_again_a_minute_later(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts on from its last reading for ten minutes, and a plan does not wait for the database at every key."""
+    found, passed, asked = DatabaseClock(engine), [0.0], []
+    found.now()
+    monotonic = clock.monotonic
+    monkeypatch.setattr(clock, "monotonic", lambda: monotonic() + passed[0])
+
+    def fail(_: DatabaseClock) -> None:
+        asked.append(passed[0])
+        raise TableUnavailableError
+
+    monkeypatch.setattr(DatabaseClock, "_ask", fail)
+    for passed[0] in (30, 61, 62, 100, 122, 590):
+        assert ahead(found).total_seconds() == about(timedelta(hours=1, seconds=passed[0]))
+    assert asked == [61, 122, 590]
+    passed[0] = 660
+    with pytest.raises(TableUnavailableError):
+        found.now()

@@ -4,7 +4,7 @@ Asking it costs a round trip, and a plan wants to know the time for every key. S
 there with this host's monotonic clock, which nobody sets.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from time import monotonic
@@ -17,7 +17,6 @@ from reconciler.errors import TableError
 from reconciler.logs import get_logger
 
 READING_SECONDS = 60.0  # for how long one reading is counted on from: two clocks drift apart by milliseconds in that time
-
 STALE_SECONDS = 600.0  # how long where the database could not be asked again: a grace is a matter of hours
 
 log = get_logger()
@@ -25,8 +24,11 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
+    """What the database said, when it said so, and when it was last asked (both by the monotonic clock)."""
+
     moment: datetime
     at: float
+    asked: float
 
     def age(self) -> float:
         return monotonic() - self.at
@@ -51,7 +53,7 @@ class DatabaseClock:
         if self._engine.dialect.name != POSTGRESQL:
             return datetime.now(UTC)
         reading = self._reading
-        if reading is None or reading.age() > READING_SECONDS:
+        if reading is None or monotonic() - reading.asked > READING_SECONDS:
             reading = self._renewed(reading)
         return reading.now()
 
@@ -67,14 +69,14 @@ class DatabaseClock:
             self._lock.release()
 
     def _ask_or(self, old: _Reading | None) -> _Reading:
-        """Read the clock again; where that fails, count on from an old reading that is not very old."""
+        """Read the clock again; where that fails, count on for another while from a reading that is not very old."""
         try:
             return self._ask()
         except TableError as error:
             if old is None or old.age() > STALE_SECONDS:
                 raise
             log.warning("database_clock_not_read", error=error.message)
-            return old
+            return replace(old, asked=monotonic())
 
     def _ask(self) -> _Reading:
         beside_the_pool = Engine(self._engine.pool.recreate(), self._engine.dialect, self._engine.url)
@@ -85,4 +87,4 @@ class DatabaseClock:
                 after = monotonic()
         finally:
             beside_the_pool.dispose()
-        return _Reading(moment.astimezone(UTC), (before + after) / 2)
+        return _Reading(moment.astimezone(UTC), (before + after) / 2, after)
