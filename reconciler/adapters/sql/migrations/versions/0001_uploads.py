@@ -14,6 +14,13 @@ MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     schema = context.config.attributes["schema"]
+    _uploads(schema)
+    _indexes(schema)
+    _binding(schema)
+    _runs(schema)
+
+
+def _uploads(schema: str | None) -> None:
     op.create_table(
         "upload_status",
         sa.Column("key", KEY, primary_key=True),
@@ -44,6 +51,9 @@ def upgrade() -> None:
         sa.Column("replaces", KEY),
         schema=schema,
     )
+
+
+def _indexes(schema: str | None) -> None:
     for name, columns in (
         ("due", ["status", "due_at", "key"]),
         ("unsettled", ["status", "settled_at", "key"]),
@@ -51,6 +61,9 @@ def upgrade() -> None:
         ("outlived", ["status", "deleted_at", "key"]),
     ):
         op.create_index(f"ix_upload_status_{name}", "upload_status", columns, schema=schema)
+
+
+def _binding(schema: str | None) -> None:
     op.create_table(
         "upload_binding",
         sa.Column("only", sa.Integer, primary_key=True, autoincrement=False),
@@ -60,6 +73,9 @@ def upgrade() -> None:
         sa.Column("disputed", sa.Boolean, nullable=False),
         schema=schema,
     )
+
+
+def _runs(schema: str | None) -> None:
     op.create_table(
         "upload_runs",
         sa.Column("id", sa.String(36), primary_key=True),
