@@ -3,66 +3,28 @@
 Subclass `TableSuite`, say how to make your table, and let pytest collect it.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from itertools import pairwise
-from threading import Barrier, Thread
-from typing import Any
 
 from reconciler.core.model import Binding, Run, Status, Upload
 from reconciler.core.rows import EVERY, Move, Where
 from reconciler.ports import Table
-from reconciler.testing.objects import NASTY_KEYS, PREFIX
+from reconciler.testing.keys import NASTY_KEYS, PREFIX
+from reconciler.testing.samples import CLAIM, COMPLETE, HOUR, NOW, a_row, key_of, status_of
+from reconciler.testing.transactions import TransactionSuite
 
-NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 MANY = 1201  # more than two chunks of any adapter
-ROUNDS = 20
-CLAIM = Move(where=Where(statuses=(Status.PENDING,)), sets={"status": Status.DELETING, "reason": "abandoned"})
-COMPLETE = Move(where=Where(statuses=(Status.PENDING,)), sets={"status": Status.COMPLETED, "completed_at": NOW})
 
 
-def _key(number: int) -> str:
-    return f"{PREFIX}{number:04}"
-
-
-def _row(key: str = f"{PREFIX}one", **given: Any) -> Upload:
-    values = {
-        "bucket": "photos",
-        "object_url": f"https://photos.invalid/{key}",
-        "status": Status.PENDING,
-        "owner": "user:42",
-        "created_at": NOW,
-        "expires_at": NOW + HOUR,
-        "due_at": NOW + 24 * HOUR,
-    }
-    return Upload(key=key, **{**values, **given})
-
-
-class _RollBackError(Exception):
-    """What a caller's block may raise."""
-
-
-class TableSuite:
+class TableSuite(TransactionSuite):
     """What every adapter of the table ports must do."""
-
-    def make_table(self) -> Table:
-        """Return your table: fresh, created, empty and bound to nothing. Two threads may use it at once."""
-        raise NotImplementedError
-
-    def _filled(self, *rows: Upload) -> Table:
-        table = self.make_table()
-        for row in rows or (_row(),):
-            assert table.insert(row)
-        return table
 
     # Inserting and reading
 
     def test_a_row_reads_back_as_it_was_written(self) -> None:
         """Every column survives, times to the microsecond, metadata as JSON."""
-        row = _row(
+        row = a_row(
             filename="Grüße \U0001f600.jpg",
             declared_type="image/jpeg",
             min_size=1,
@@ -86,11 +48,11 @@ class TableSuite:
 
     def test_a_row_without_its_optional_columns_reads_back(self) -> None:
         """What was None stays None."""
-        assert self._filled(_row()).get(_row().key) == _row()
+        assert self._filled(a_row()).get(a_row().key) == a_row()
 
     def test_times_read_back_as_aware_utc(self) -> None:
         """A moment written in another zone is the same moment."""
-        row = _row(created_at=NOW.astimezone(tz=None))
+        row = a_row(created_at=NOW.astimezone(tz=None))
         found = self._filled(row).get(row.key)
         assert found is not None
         assert found.created_at == NOW
@@ -98,90 +60,90 @@ class TableSuite:
 
     def test_an_unknown_key_has_no_row(self) -> None:
         """Absence is None, or left out."""
-        table = self._filled(_row())
+        table = self._filled(a_row())
         assert table.get("uploads/other") is None
-        assert table.get_many(["uploads/other", _row().key]) == {_row().key: _row()}
+        assert table.get_many(["uploads/other", a_row().key]) == {a_row().key: a_row()}
 
     def test_a_key_is_inserted_once(self) -> None:
         """The second insert answers False, and the first row stays."""
-        table = self._filled(_row())
-        assert table.insert(_row(owner="user:7")) is False
-        assert table.get(_row().key) == _row()
+        table = self._filled(a_row())
+        assert table.insert(a_row(owner="user:7")) is False
+        assert table.get(a_row().key) == a_row()
 
     def test_an_insert_moves_another_row_with_it(self) -> None:
         """`also` happens in the same transaction."""
-        table = self._filled(_row("uploads/old"))
-        assert table.insert(_row("uploads/new"), also=("uploads/old", CLAIM)) is True
-        assert _status(table, "uploads/old") is Status.DELETING
+        table = self._filled(a_row("uploads/old"))
+        assert table.insert(a_row("uploads/new"), also=("uploads/old", CLAIM)) is True
+        assert status_of(table, "uploads/old") is Status.DELETING
 
     def test_a_refused_insert_moves_nothing(self) -> None:
         """Where the key is taken, `also` does not happen either."""
-        table = self._filled(_row("uploads/old"), _row("uploads/new"))
-        assert table.insert(_row("uploads/new"), also=("uploads/old", CLAIM)) is False
-        assert _status(table, "uploads/old") is Status.PENDING
+        table = self._filled(a_row("uploads/old"), a_row("uploads/new"))
+        assert table.insert(a_row("uploads/new"), also=("uploads/old", CLAIM)) is False
+        assert status_of(table, "uploads/old") is Status.PENDING
 
     def test_an_insert_does_not_depend_on_the_other_row(self) -> None:
         """Where `also` finds its condition unmet, the new row is inserted all the same."""
-        table = self._filled(_row("uploads/old", status=Status.COMPLETED))
-        assert table.insert(_row("uploads/new"), also=("uploads/old", CLAIM)) is True
-        assert _status(table, "uploads/old") is Status.COMPLETED
+        table = self._filled(a_row("uploads/old", status=Status.COMPLETED))
+        assert table.insert(a_row("uploads/new"), also=("uploads/old", CLAIM)) is True
+        assert status_of(table, "uploads/old") is Status.COMPLETED
 
     def test_keys_are_told_apart_by_every_character(self) -> None:
         """Neither case nor accents nor trailing blanks are folded."""
         keys = ("uploads/a", "uploads/A", "uploads/a ", "uploads/\u00e9", "uploads/e\u0301")
-        table = self._filled(*(_row(key) for key in keys))
-        assert {key for key in keys if table.get(key) == _row(key)} == set(keys)
+        table = self._filled(*(a_row(key) for key in keys))
+        assert {key for key in keys if table.get(key) == a_row(key)} == set(keys)
 
     # Moving
 
     def test_a_move_sets_what_it_names_and_nothing_else(self) -> None:
         """Every other column stays."""
-        table = self._filled(_row())
-        assert table.move([_row().key], COMPLETE) == {_row().key}
-        assert table.get(_row().key) == replace(_row(), status=Status.COMPLETED, completed_at=NOW)
+        table = self._filled(a_row())
+        assert table.move([a_row().key], COMPLETE) == {a_row().key}
+        assert table.get(a_row().key) == replace(a_row(), status=Status.COMPLETED, completed_at=NOW)
 
     def test_a_move_returns_only_the_keys_it_moved(self) -> None:
         """What is absent, or does not meet the condition, is left out and left alone."""
-        table = self._filled(_row("uploads/a"), _row("uploads/b", status=Status.COMPLETED), _row("uploads/c"))
+        table = self._filled(a_row("uploads/a"), a_row("uploads/b", status=Status.COMPLETED), a_row("uploads/c"))
         assert table.move(["uploads/a", "uploads/b", "uploads/absent"], CLAIM) == {"uploads/a"}
-        assert [_status(table, f"uploads/{name}").value for name in "abc"] == ["deleting", "completed", "pending"]
+        assert [status_of(table, f"uploads/{name}").value for name in "abc"] == ["deleting", "completed", "pending"]
 
     def test_a_move_happens_once(self) -> None:
         """It takes away its own condition."""
-        table = self._filled(_row())
-        assert table.move([_row().key], CLAIM) == {_row().key}
-        assert table.move([_row().key], CLAIM) == set()
+        table = self._filled(a_row())
+        assert table.move([a_row().key], CLAIM) == {a_row().key}
+        assert table.move([a_row().key], CLAIM) == set()
 
     def test_a_move_that_skips_locked_rows_moves_all_others(self) -> None:
         """Where nobody holds a lock it is a move like any other."""
-        table = self._filled(_row("uploads/a"), _row("uploads/b", status=Status.COMPLETED), _row("uploads/c"))
+        table = self._filled(a_row("uploads/a"), a_row("uploads/b", status=Status.COMPLETED), a_row("uploads/c"))
         moved = table.move(["uploads/a", "uploads/b", "uploads/c"], replace(CLAIM, skip_locked=True))
         assert moved == {"uploads/a", "uploads/c"}
 
     def test_moving_no_keys_moves_nothing(self) -> None:
         """An empty collection of keys is not every key."""
-        table = self._filled(_row())
+        table = self._filled(a_row())
         assert table.move([], Move(where=EVERY, sets={"status": Status.DELETED})) == set()
-        assert _status(table, _row().key) is Status.PENDING
+        assert status_of(table, a_row().key) is Status.PENDING
 
     def test_a_move_may_set_a_column_to_null(self) -> None:
         """None is written as NULL."""
-        table = self._filled(_row(settled_at=NOW))
-        table.move([_row().key], Move(where=EVERY, sets={"settled_at": None}))
-        assert table.get(_row().key) == _row()
+        table = self._filled(a_row(settled_at=NOW))
+        table.move([a_row().key], Move(where=EVERY, sets={"settled_at": None}))
+        assert table.get(a_row().key) == a_row()
 
     def test_every_kind_of_condition_is_compared(self) -> None:
         """A Move happens where its condition holds, in the table as in `Where.holds`."""
         for where in _conditions():
-            row = _row(etag="abc", settled_at=NOW, status=Status.COMPLETED)
+            row = a_row(etag="abc", settled_at=NOW, status=Status.COMPLETED)
             table = self._filled(row)
             moved = table.move([row.key], Move(where=where, sets={"reason": "moved"}))
             assert (where, moved) == (where, {row.key} if where.holds(row) else set())
 
     def test_many_keys_are_moved(self) -> None:
         """Far more keys than one statement takes."""
-        table = self._filled(*(_row(_key(number)) for number in range(MANY)))
-        keys = {_key(number) for number in range(MANY)}
+        table = self._filled(*(a_row(key_of(number)) for number in range(MANY)))
+        keys = {key_of(number) for number in range(MANY)}
         assert set(table.get_many(keys)) == keys
         assert table.move(keys, CLAIM) == keys
         assert table.count(Where(statuses=(Status.DELETING,))) == MANY
@@ -191,43 +153,43 @@ class TableSuite:
 
     def test_a_page_holds_what_meets_the_condition(self) -> None:
         """In key order, no more than asked for."""
-        table = self._filled(*(_row(_key(number), owner=f"user:{number % 2}") for number in (3, 1, 2, 0, 5)))
+        table = self._filled(*(a_row(key_of(number), owner=f"user:{number % 2}") for number in (3, 1, 2, 0, 5)))
         odd = Where(equals={"owner": "user:1"})
-        assert [row.key for row in table.select(odd, limit=2)] == [_key(1), _key(3)]
+        assert [row.key for row in table.select(odd, limit=2)] == [key_of(1), key_of(3)]
 
     def test_pages_in_key_order_hold_every_row_once(self) -> None:
         """Each begins behind the last row of the one before it."""
-        table = self._filled(*(_row(key) for key in NASTY_KEYS))
+        table = self._filled(*(a_row(key) for key in NASTY_KEYS))
         assert _paged(table, order="key") == list(NASTY_KEYS)
 
     def test_pages_by_a_column_break_ties_by_key(self) -> None:
         """Rows of the same moment are neither lost nor repeated between pages."""
         numbers = [7, 3, 1, 5, 0, 2, 6, 4]
-        table = self._filled(*(_row(_key(number), due_at=NOW + HOUR * (number // 3)) for number in numbers))
-        assert _paged(table, order="due_at") == [_key(number) for number in sorted(numbers)]
+        table = self._filled(*(a_row(key_of(number), due_at=NOW + HOUR * (number // 3)) for number in numbers))
+        assert _paged(table, order="due_at") == [key_of(number) for number in sorted(numbers)]
 
     def test_pages_by_a_column_are_in_its_order(self) -> None:
         """The column comes first, whatever the keys say."""
-        table = self._filled(*(_row(_key(number), due_at=NOW - HOUR * number) for number in range(5)))
-        assert _paged(table, order="due_at") == [_key(number) for number in reversed(range(5))]
+        table = self._filled(*(a_row(key_of(number), due_at=NOW - HOUR * number) for number in range(5)))
+        assert _paged(table, order="due_at") == [key_of(number) for number in reversed(range(5))]
 
     def test_between_leaves_out_its_start_and_holds_its_end(self) -> None:
         """After < key <= upto."""
-        table = self._filled(*(_row(_key(number)) for number in range(5)))
-        assert [row.key for row in table.between(_key(1), _key(3), limit=9)] == [_key(2), _key(3)]
-        assert [row.key for row in table.between(_key(1), None, limit=2)] == [_key(2), _key(3)]
-        assert table.between(_key(4), None, limit=9) == []
+        table = self._filled(*(a_row(key_of(number)) for number in range(5)))
+        assert [row.key for row in table.between(key_of(1), key_of(3), limit=9)] == [key_of(2), key_of(3)]
+        assert [row.key for row in table.between(key_of(1), None, limit=2)] == [key_of(2), key_of(3)]
+        assert table.between(key_of(4), None, limit=9) == []
 
     def test_between_is_in_the_order_of_utf8_bytes(self) -> None:
         """As S3 sorts: no locale, and nothing like UTF-16."""
-        table = self._filled(*(_row(key) for key in reversed(NASTY_KEYS)))
+        table = self._filled(*(a_row(key) for key in reversed(NASTY_KEYS)))
         assert [row.key for row in table.between(PREFIX, None, limit=99)] == list(NASTY_KEYS)
         for before, key in pairwise(NASTY_KEYS):
             assert [row.key for row in table.between(before, key, limit=99)] == [key]
 
     def test_counting_counts_what_meets_the_condition(self) -> None:
         """And everything where there is none."""
-        table = self._filled(_row("uploads/a"), _row("uploads/b", status=Status.COMPLETED))
+        table = self._filled(a_row("uploads/a"), a_row("uploads/b", status=Status.COMPLETED))
         assert (table.count(EVERY), table.count(Where(statuses=(Status.COMPLETED,)))) == (2, 1)
 
     # Forgetting, binding, runs
@@ -235,7 +197,7 @@ class TableSuite:
     def test_only_rows_that_meet_the_condition_are_forgotten(self) -> None:
         """The others stay, and are not returned."""
         table = self._filled(
-            _row("uploads/a", status=Status.DELETED), _row("uploads/b"), _row("uploads/c", status=Status.DELETED)
+            a_row("uploads/a", status=Status.DELETED), a_row("uploads/b"), a_row("uploads/c", status=Status.DELETED)
         )
         tombstones = Where(statuses=(Status.DELETED,))
         assert table.forget(["uploads/a", "uploads/b", "uploads/absent"], tombstones) == {"uploads/a"}
@@ -261,92 +223,6 @@ class TableSuite:
         )
         table.record_run(run)
         table.record_run(replace(run, outcome="partial"))
-
-    # Transactions of our own
-
-    def test_a_block_that_ends_well_is_committed(self) -> None:
-        """Its moves are there for everybody."""
-        table = self._filled(_row())
-        with table.begin() as transaction:
-            assert transaction.move([_row().key], COMPLETE) == {_row().key}
-        assert _status(table, _row().key) is Status.COMPLETED
-
-    def test_a_transaction_sees_its_own_move(self) -> None:
-        """Reading inside it shows what it has written."""
-        table = self._filled(_row())
-        with table.begin() as transaction:
-            transaction.move([_row().key], COMPLETE)
-            found = transaction.get(_row().key)
-            assert found is not None
-            assert found.status is Status.COMPLETED
-            assert transaction.get("uploads/absent") is None
-
-    def test_a_transaction_moves_what_meets_the_condition_alone(self) -> None:
-        """The same compare-and-set as outside of one."""
-        table = self._filled(_row())
-        with table.begin() as transaction:
-            assert transaction.move([_row().key], CLAIM) == {_row().key}
-            assert transaction.move([_row().key, "uploads/absent"], CLAIM) == set()
-
-    def test_a_callback_waits_for_the_commit(self) -> None:
-        """It is called once, after the block, and reads what was committed."""
-        table = self._filled(_row())
-        seen: list[Status] = []
-        with table.begin() as transaction:
-            transaction.move([_row().key], COMPLETE)
-            assert transaction.after_commit(lambda: seen.append(_status(table, _row().key))) is True
-            assert seen == []
-        assert seen == [Status.COMPLETED]
-
-    def test_a_failed_block_leaves_nothing_behind(self) -> None:
-        """Its exception passes through, its moves are undone, and nobody is called back."""
-        table = self._filled(_row())
-        called: list[str] = []
-        try:
-            self._fail_after_moving(table, called)
-        except _RollBackError:
-            called.append("raised")
-        assert (_status(table, _row().key), called) == (Status.PENDING, ["raised"])
-
-    @staticmethod
-    def _fail_after_moving(table: Table, called: list[str]) -> None:
-        with table.begin() as transaction:
-            transaction.move([_row().key], COMPLETE)
-            transaction.after_commit(lambda: called.append("back"))
-            raise _RollBackError
-
-    # Races
-
-    def test_of_two_movers_exactly_one_wins(self) -> None:
-        """Claiming and completing the same row at once: never both, never neither."""
-        table = self.make_table()
-        for number in range(ROUNDS):
-            key = _key(number)
-            table.insert(_row(key))
-            won = _at_once(partial(table.move, [key], CLAIM), partial(table.move, [key], COMPLETE))
-            assert sorted(won, key=len) == [set(), {key}]
-            assert _status(table, key) is (Status.DELETING if won[0] else Status.COMPLETED)
-
-    def test_of_two_who_move_many_each_moves_what_the_other_does_not(self) -> None:
-        """Two sweeps over the same keys, from either end: nothing is moved twice, nothing is left, and neither fails."""
-        for skip_locked in (False, True):
-            table = self._filled(*(_row(_key(number)) for number in range(ROUNDS)))
-            move, keys = replace(CLAIM, skip_locked=skip_locked), [_key(number) for number in range(ROUNDS)]
-            first, second = _at_once(partial(table.move, keys, move), partial(table.move, keys[::-1], move))
-            assert (first | second, first & second) == (set(keys), set())
-
-    def test_of_two_inserters_exactly_one_wins(self) -> None:
-        """A key is never taken twice."""
-        table = self.make_table()
-        for number in range(ROUNDS):
-            row = _row(_key(number))
-            assert sorted(_at_once(partial(table.insert, row), partial(table.insert, row))) == [False, True]
-
-
-def _status(table: Table, key: str) -> Status:
-    row = table.get(key)
-    assert row is not None
-    return row.status
 
 
 def _conditions() -> list[Where]:
@@ -381,20 +257,3 @@ def _paged(table: Table, *, order: str) -> list[str]:
         keys += [row.key for row in page]
         last = page[-1]
     return keys
-
-
-def _at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Call each in a thread of its own, at the same moment, and return what they returned."""
-    barrier = Barrier(len(calls))
-    returned: list[Any] = [None] * len(calls)
-
-    def run(place: int) -> None:
-        barrier.wait()
-        returned[place] = calls[place]()
-
-    threads = [Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return returned

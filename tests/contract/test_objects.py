@@ -17,7 +17,7 @@ from reconciler.adapters.s3 import S3Lifecycle, S3Objects, make_client
 from reconciler.core.documents import same_meaning
 from reconciler.demo.servers import Server
 from reconciler.testing import ObjectStoreSuite
-from reconciler.testing.objects import BODY, KEY, PREFIX
+from reconciler.testing.keys import BODY, KEY, PREFIX
 
 RULE: dict[str, Any] = {
     "ID": "reconciler:uploads/:pending",

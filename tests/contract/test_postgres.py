@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -30,6 +29,7 @@ from reconciler.core.rows import EVERY, Move, Where
 from reconciler.core.timing import Timing
 from reconciler.demo.servers import free_ports
 from reconciler.errors import SettingsError, TableBusyError, TableError, TableNotInitialisedError, TableUnavailableError
+from reconciler.testing.samples import at_once
 
 BINDING = Binding("instance-1", "photos", "uploads/")
 CLAIM = rows.claim(Reason.ABANDONED, now=NOW)
@@ -97,25 +97,6 @@ def fill(table: SqlTable, *names: str, **given: Any) -> list[str]:
     for key in keys(*names):
         assert table.insert(upload(key=key, **given))
     return keys(*names)
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Call each in a thread of its own, and return what they returned or raised."""
-    barrier, returned = Barrier(len(calls)), [None] * len(calls)
-
-    def run(place: int) -> None:
-        barrier.wait()
-        try:
-            returned[place] = calls[place]()
-        except Exception as error:  # noqa: BLE001  the test compares it
-            returned[place] = error
-
-    threads = [Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return returned
 
 
 # Migrations

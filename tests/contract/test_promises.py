@@ -13,7 +13,7 @@ from servers.promises import NOT_TRIED, PROMISES, SERVERS, Promise, Recorder, ce
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = json.loads((ROOT / "docs" / "servers.json").read_text())
-SOURCES = [*(ROOT / "tests").rglob("test_*.py"), ROOT / "reconciler" / "testing" / "objects.py"]
+SOURCES = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "reconciler" / "testing").glob("*.py")]
 TESTS = {
     node.name
     for source in SOURCES
