@@ -39,6 +39,9 @@ ReconcilerError                     1
 │   ├── TableVersionError           the schema is newer or older than this program
 │   ├── TableBusyError              another writer holds the table's lock
 │   └── TableUnavailableError
+├── EventError                      an event cannot be taken in
+│   ├── MalformedEventError         the message is no event of S3's, however it is wrapped
+│   └── EventSourceError            the queue, address or file that events come from refused or failed
 ├── PlanFileError                   not a plan, or a broken one
 ├── JournalError                    deletions cannot be journalled, so nothing is deleted
 └── RefusedError                    4  refused as unsafe, as a whole
@@ -255,6 +258,18 @@ class TableUnavailableError(TableError):
     """The upload table's database could not be reached."""
 
     default_hint = "check RECONCILER_TABLE_URL and the database"
+
+
+class EventError(ReconcilerError):
+    """The event cannot be taken in."""
+
+
+class MalformedEventError(EventError):
+    """The message is no event of S3's."""
+
+
+class EventSourceError(EventError):
+    """The events' source cannot be read from."""
 
 
 class PlanFileError(ReconcilerError):

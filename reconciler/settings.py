@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from reconciler.core.documents import check_form
 from reconciler.core.guards import Limits
 from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
@@ -66,6 +67,25 @@ def _parse_size(value: Any) -> Any:
     return value
 
 
+def _listed(value: Any) -> Any:
+    return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) and value.strip() else value
+
+
+def _each_is(name: str) -> AfterValidator:
+    """Let every one of several values be what the policy documents take under this name."""
+
+    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            check_form(name, values)
+        except SettingsError as error:
+            raise ValueError(f"{error.message.partition(': ')[2]}; {error.hint}") from error
+        return tuple(dict.fromkeys(values))
+
+    return AfterValidator(check)
+
+
+Roles = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), _each_is("presigner")]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), _each_is("origin")]
 Size = Annotated[ByteSize, BeforeValidator(_parse_size)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Span = Annotated[Duration, AfterValidator(_at_least_a_minute)]
@@ -114,6 +134,20 @@ class Settings(BaseSettings):
     """How long a plan may be applied."""
     journal: Path = Path("reconciler-journal.jsonl")
     """The file that every deletion is written to."""
+    presigner_roles: Roles = ()
+    """The ARNs of the roles that presign; the bucket policy needs these, the completer's and the reconciler's."""
+    completer_roles: Roles = ()
+    """The ARNs of the roles that complete; one backend that does both is named twice."""
+    reconciler_roles: Roles = ()
+    """The ARNs of the roles that run `init`, `sweep`, `apply`, `watch`, `adopt`, `accept` and `restore`."""
+    tagger_roles: Roles = ()
+    """The ARNs of other programs that may tag objects, such as a malware scanner; never as pending."""
+    origins: Origins = ()
+    """The sites whose pages upload, as browsers name them, such as https://www.example.com; CORS needs them."""
+    notify: str | None = None
+    """Where the bucket sends its events: the ARN of an SQS queue or an SNS topic, or `eventbridge`."""
+    bulk_delete: bool = True
+    """Delete up to 1000 objects in one request; false for a store that cannot (Ceph 16 dies of it while it pushes events)."""
     workers: int = Field(default=8, ge=1, le=64)
     """How many requests to S3 run at once while planning."""
 
@@ -129,6 +163,13 @@ class Settings(BaseSettings):
     def _schema_needs_no_quotes(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"[a-z_][a-z0-9_]*", value):
             raise ValueError("must be small letters, digits and underscores, such as uploads")
+        return value
+
+    @field_validator("notify")
+    @classmethod
+    def _notify_is_a_destination(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"eventbridge|arn:aws[a-z-]*:(?:sqs|sns):[a-z0-9-]*:[\w-]*:[\w-]+", value):
+            raise ValueError("must be the ARN of an SQS queue or SNS topic (not FIFO), or eventbridge")
         return value
 
     @field_validator("prefix")

@@ -17,7 +17,7 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 FROM_SETTINGS = frozenset({"bucket", "prefix", "rule", "lifecycle_days", "noncurrent_days", "url_life_ms"})
 DEFAULTS: Mapping[str, str] = {"partition": "aws"}
-ROLES = frozenset({"presigner", "completer", "reconciler"})
+ROLES = frozenset({"presigner", "completer", "reconciler", "tagger"})
 SEVERAL = ROLES | {"origin"}
 _ROLE = (
     r"arn:aws[a-z-]*:iam::(?:\d{12}|[A-Za-z]\w*|):(?:role|user)/[\w+=,.@/-]+",  # Ceph names a tenant, or nobody, as account
@@ -75,7 +75,7 @@ def choose(name: str, document: Any, *, known: Mapping[str, str | int], given: M
     # A pattern means something in the policy language alone: elsewhere a prefix may hold whatever S3 allows.
     checked = wanted if "Statement" in document else wanted & set(given)
     for each in sorted(checked & set(values)):
-        _check_form(each, values[each])
+        check_form(each, values[each])
     return values
 
 
@@ -92,7 +92,8 @@ def _check_names(name: str, wanted: Collection[str], given: Mapping[str, Sequenc
             raise SettingsError(f"{each!r} takes one value, not {len(values)}", hint=f"give --set {each}=... once")
 
 
-def _check_form(name: str, values: Value) -> None:
+def check_form(name: str, values: Value) -> None:
+    """Raise SettingsError unless each value is what a placeholder of this name may stand for."""
     pattern, what, hint = _FORMS.get(name, ("(?s:.*)", "", ""))
     for value in [values] if isinstance(values, str | int) else values:
         if not re.fullmatch(pattern, str(value)):
