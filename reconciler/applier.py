@@ -25,7 +25,7 @@ from reconciler.core.actions import (
     Tombstone,
     Writing,
 )
-from reconciler.core.guards import Limits, refusals
+from reconciler.core.guards import Limits, World, refusals
 from reconciler.core.keys import is_system
 from reconciler.core.model import UNTRACKED_OWNER, ObjectEntry, Status, Tag, Upload, tag_of, with_status
 from reconciler.core.plan import Finder, Plan
@@ -35,7 +35,7 @@ from reconciler.deleting import MOVED, Deleter
 from reconciler.errors import BindingError, JournalError, ObjectNotFoundError, ReconcilerError, RefusedError, TableError
 from reconciler.logs import get_logger
 from reconciler.ports import Clock, Journal, Objects, Signer, Table
-from reconciler.reading import world
+from reconciler.reading import bound, world
 from reconciler.settling import settle
 
 log = get_logger()
@@ -77,8 +77,14 @@ class Applier:
             return [BindingError(f"the plan names keys outside {self.prefix!r}, such as {outside[0]!r}", hint="plan again")]
         if not plan.writing and not plan.stopped:
             return []
-        here = world(self.objects, self.table, self.clock, prefix=self.prefix)
-        return refusals(plan, world=here, limits=limits, plan_life=self.timing.plan_life)
+        return refusals(plan, world=self._world(plan), limits=limits, plan_life=self.timing.plan_life)
+
+    def _world(self, plan: Plan) -> World:
+        """Read what the plan is compared with; the bucket's marker only where the plan ends anything."""
+        if plan.endings:
+            return world(self.objects, self.table, self.clock, prefix=self.prefix)
+        binding = bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
+        return World(binding=binding, marker=None, now=self.clock.now(), store_time=None)
 
     def apply(self, plan: Plan, *, limits: Limits, on_outcome: Callable[[Outcome], object] = lambda _: None) -> RunReport:
         """Carry out the plan, or raise the RefusedError that stands against it.

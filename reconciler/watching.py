@@ -156,7 +156,7 @@ class Watcher:
             self._held.pop(threading.get_ident(), None)
         self.tally.add(consumed)
         for message, why in consumed.failed.items():
-            log.warning("message_failed", source=self._queue.name, message=message, why=why)
+            log.warning("message_failed", source=self._queue.name, id=message, why=why)
             self._on_failure(message, why)
         self._give_back(messages, consumed)
 

@@ -8,10 +8,7 @@ from threading import Lock
 from typing import TextIO
 
 from reconciler.errors import EventSourceError
-from reconciler.logs import get_logger
 from reconciler.ports import Message
-
-log = get_logger()
 
 BATCH = 100
 
@@ -24,9 +21,9 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines = enumerate(self._open(), 1)
+        self._file = self._open()
+        self._lines = enumerate(self._file, 1)
         self._lock = Lock()
-        self._closed = False
 
     def _open(self) -> TextIO:
         if str(self._path) == "-":
@@ -39,7 +36,7 @@ class EventFile:
     def receive(self) -> Sequence[Message] | None:
         """Return the next lines that are not empty; None at the end."""
         with self._lock:
-            if self._closed:
+            if self._file.closed:
                 return None
             try:
                 lines = list(islice(self._lines, BATCH))
@@ -59,4 +56,5 @@ class EventFile:
 
     def close(self) -> None:
         """Read no further."""
-        self._closed = True
+        with self._lock:
+            self._file.close()

@@ -1,5 +1,6 @@
 """watch: events, as they come."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -36,10 +37,8 @@ def watch(ctx: click.Context, *, file: Path | None, threads: int, output: str) -
     Ctrl-C and SIGTERM end it gently: what was received is finished, or given back. Needs `reconcile init`.
     """
     here: Deployment = ctx.obj.here
-    queue = _source(file)
-    watcher = Watcher(queue, here.consumer(), threads=threads, on_failure=_failed)
-    with stopping("what was received is finished first ...") as stop:
-        tally = watcher.run(stop)
+    with closing(_source(file)) as queue, stopping("what was received is finished first ...") as stop:
+        tally = Watcher(queue, here.consumer(), threads=threads, on_failure=_failed).run(stop)
     _show(tally, output)
     ctx.exit(PARTIAL if file and tally.counts["failed"] else 0)
 
