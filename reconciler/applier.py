@@ -28,7 +28,7 @@ from reconciler.core.actions import (
 from reconciler.core.guards import Limits, refusals
 from reconciler.core.keys import is_system
 from reconciler.core.model import UNTRACKED_OWNER, ObjectEntry, Status, Tag, Upload, tag_of, with_status
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Finder, Plan
 from reconciler.core.report import Fate, Outcome, RunReport
 from reconciler.core.timing import Timing
 from reconciler.deleting import MOVED, Deleter
@@ -113,7 +113,9 @@ class Applier:
         return report
 
     def _record(self, report: RunReport) -> None:
-        """Keep the run; what it did must be told even where that cannot be written down."""
+        """Keep the run; what it did must be told even where that cannot be written down. A batch of events is none."""
+        if report.plan.finder is Finder.EVENTS:
+            return
         try:
             self.table.record_run(report.as_run())
         except TableError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reconciler.core.actions import Action, Confirm, Facts, LookAtTag, Reason, Report, Settle, Tombstone
 from reconciler.core.decide import decide
-from reconciler.core.model import ObjectEntry, Tag
+from reconciler.core.model import ObjectEntry, Status, Tag, Upload
 from reconciler.core.plan import PlanOptions, Suspect
 from reconciler.core.timing import Timing
 from reconciler.errors import StoreError
@@ -40,8 +40,17 @@ class Judge:
         try:
             return self._resolve(suspect)
         except StoreError:
-            facts = Facts.of(suspect.row, suspect.entry, tag=Tag.UNKNOWN, now=self.clock.now())
-            return Report(key=suspect.key, reason=Reason.UNKNOWN, facts=facts)
+            return self._unknown(suspect)
+
+    def afresh(self, key: str, row: Upload | None) -> Action | None:
+        """Ask S3 for one key by name, and decide about it; None where there is neither row nor object."""
+        try:
+            facts = find(self.objects, key)
+        except StoreError:
+            return self._unknown(Suspect(row, ObjectEntry(key)))
+        if facts:
+            return self.about(Suspect(row, facts.entry))
+        return None if row is None else self.about(_absent(Suspect(row, None)))
 
     def decide(self, suspect: Suspect) -> Action:
         """Decide about one key by what is known of it."""
@@ -55,6 +64,10 @@ class Judge:
             restored=self.restored,
             accept_restored=self.options.accept_restored,
         )
+
+    def _unknown(self, suspect: Suspect) -> Report:
+        facts = Facts.of(suspect.row, suspect.entry, tag=Tag.UNKNOWN, now=self.clock.now())
+        return Report(key=suspect.key, reason=Reason.UNKNOWN, facts=facts)
 
     def _resolve(self, suspect: Suspect) -> Action:
         action = self.decide(suspect)
@@ -71,8 +84,14 @@ class Judge:
         return _needs_proof(action, suspect) or self._wants_tag(action, suspect)
 
     def _wants_tag(self, action: Action, suspect: Suspect) -> bool:
-        asked = isinstance(action, LookAtTag | Confirm) or (self.options.tags and suspect.entry is not None)
+        asked = isinstance(action, LookAtTag | Confirm) or (self.options.tags and _tag_matters(suspect))
         return asked and suspect.tag is Tag.UNKNOWN
+
+
+def _tag_matters(suspect: Suspect) -> bool:
+    """Say whether a tag could tell something that the row does not: that somebody undid ours, or whose the object is."""
+    completed = suspect.row is None or suspect.row.status is Status.COMPLETED
+    return completed and suspect.entry is not None
 
 
 def _needs_proof(action: Action, suspect: Suspect) -> bool:

@@ -1,13 +1,13 @@
 """Planning: finders hand keys to the one decision, and what is not to be kept becomes a plan. Nothing here can write."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from reconciler.core import rows
 from reconciler.core.actions import Action, Planned, Reason
 from reconciler.core.keys import day_start, marker_key
-from reconciler.core.model import Tag, is_another
+from reconciler.core.model import Binding, Tag, is_another
 from reconciler.core.plan import Finder, Plan, PlanOptions, Seen, Stopped, Suspect, hold_back, is_planned
 from reconciler.core.rows import LIVE, Where
 from reconciler.core.timing import Timing
@@ -81,6 +81,29 @@ class Planner:
             raise BindingError("the plan was made for another table, bucket or prefix", hint="plan anew")
         return self._list(plan, progress, stopping)
 
+    def named(self, keys: Collection[str]) -> Plan:
+        """Plan for keys that somebody has named: events. Both sides are read afresh, the row first.
+
+        Costs one query, a HEAD a key, and a tag request where the row is completed, there is none, or a deletion needs a vote.
+        """
+        binding = bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
+        begun = self._begun(Finder.EVENTS, PlanOptions(tags=True), binding)
+        found, judge = self.table.get_many(keys), self._judge(begun.options)
+        with ThreadPoolExecutor(self.workers) as pool:
+            answers = pool.map(lambda key: judge.afresh(key, found.get(key)), keys)
+            decided = [action for action in answers if action is not None]
+        planned = [action for action in decided if is_planned(action)]
+        return replace(begun, actions=hold_back(planned), kept=len(keys) - len(planned))
+
+    def check(self) -> Binding:
+        """Raise unless the table is bound to this bucket, and the bucket to this table."""
+        binding = bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
+        # S3 out of reach, not ours to read, or another table's: known before a thousand votes.
+        marker, _ = self.objects.marker(marker_key(self.prefix))
+        if is_another(marker, binding):
+            raise BindingError(f"the bucket's marker names another table than this one ({binding.instance_id})")
+        return binding
+
     def look(self, key: str, options: PlanOptions | None = None) -> Action | None:
         """Decide about one key with fresh reads of both sides; None where there is neither row nor object."""
         row = self.table.get(key)
@@ -91,19 +114,16 @@ class Planner:
         return self._judge(options or PlanOptions()).decide(Suspect(row, facts.entry if facts else None, tag))
 
     def _begin(self, finder: Finder, options: PlanOptions) -> Plan:
-        created_at = self.clock.now()
-        binding = bound(self.table, bucket=self.objects.bucket, prefix=self.prefix)
-        # S3 out of reach, not ours to read, or another table's: known before a thousand votes.
-        marker, _ = self.objects.marker(marker_key(self.prefix))
-        if is_another(marker, binding):
-            raise BindingError(f"the bucket's marker names another table than this one ({binding.instance_id})")
+        return self._begun(finder, options, self.check())
+
+    def _begun(self, finder: Finder, options: PlanOptions, binding: Binding) -> Plan:
         return Plan(
             id=self.new_id(),
             finder=finder,
             instance_id=binding.instance_id,
             bucket=binding.bucket,
             prefix=binding.prefix,
-            created_at=created_at,
+            created_at=self.clock.now(),
             options=options,
             seen=Seen(),
         )

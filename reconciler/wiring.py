@@ -18,6 +18,7 @@ from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
+from reconciler.consumer import Allowance, Consumer
 from reconciler.disputes import Operator
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
@@ -100,6 +101,10 @@ class Deployment:
             timing=self.timing,
             prefix=self.prefix,
         )
+
+    def consumer(self) -> Consumer:
+        """Return what takes in events; its allowance of deletions is counted from now."""
+        return Consumer(planner=self.planner(), applier=self.applier(), allowance=Allowance(self.settings.limits()))
 
     def operator(self) -> Operator:
         """Return what settles disputes."""

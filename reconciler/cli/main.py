@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler import logs
-from reconciler.cli import bucket, reconciling, render, table
+from reconciler.cli import bucket, reconciling, render, table, watching
 from reconciler.errors import ReconcilerError
 from reconciler.settings import load_settings
 from reconciler.wiring import Deployment, deploy
@@ -18,6 +18,7 @@ HELP = """Keep a bucket of direct uploads and its table in step, and delete what
 \b
 Once:     reconcile init, then reconcile install
 Nightly:  reconcile sweep
+Always:   reconcile watch (optional: acts on S3 events within seconds)
 Weekly:   reconcile plan -o plan.json, look at it, reconcile apply plan.json
 """
 
@@ -92,5 +93,5 @@ def main(ctx: click.Context, /, *, verbose: bool, quiet: bool, trace: bool) -> N
     ctx.call_on_close(ctx.obj.close)
 
 
-for command in (*bucket.COMMANDS, *reconciling.COMMANDS, *table.COMMANDS):
+for command in (*bucket.COMMANDS, *reconciling.COMMANDS, *watching.COMMANDS, *table.COMMANDS):
     main.add_command(command)

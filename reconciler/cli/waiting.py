@@ -43,14 +43,14 @@ class _Pace:
 
 
 @contextmanager
-def stopping() -> Iterator[Stopping]:
-    """Let Ctrl-C and SIGTERM ask for a stop after the page at hand; the same signal once more ends the program at once."""
+def stopping(announced: str = "stopping after the page at hand ...") -> Iterator[Stopping]:
+    """Let Ctrl-C and SIGTERM ask for a gentle stop; the same signal once more ends the program at once."""
     asked = threading.Event()
     before: dict[int, Any] = {}
 
     def ask(number: int, _: Any) -> None:
         asked.set()
-        say("stopping after the page at hand ...")
+        say(announced)
         signal.signal(number, before[number])
 
     if threading.current_thread() is not threading.main_thread():

@@ -5,7 +5,7 @@ Making one writes nothing. Applying one needs nothing but the plan and the world
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeGuard
@@ -48,6 +48,7 @@ class Finder(StrEnum):
     SWEEP = "sweep"
     LISTING = "listing"
     SINCE = "since"
+    EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class PlanOptions:
     Attributes:
         since: look only at keys of the days from this moment on.
         untracked: what to do about objects without a row.
-        tags: read the tag of every listed object that is not plainly to be kept or deleted without it.
+        tags: read the tag of every object for whose decision it could matter, not only where it is plainly needed.
         accept_restored: delete due uploads tagged `completing` even where the run meets a dispute.
     """
 
@@ -153,6 +154,10 @@ class Plan:
     def bytes_to_delete(self) -> int:
         """How many bytes the deletions free, as far as sizes are known."""
         return sum(action.facts.size or 0 for action in self.deletions)
+
+    def without_endings(self) -> "Plan":
+        """Return what is left of the plan when nothing is to be deleted, buried or forgotten."""
+        return replace(self, actions=tuple(action for action in self.actions if not isinstance(action, Ending)))
 
     def counts(self) -> dict[str, int]:
         """Count the actions by kind and reason, as `kind (reason)`."""
