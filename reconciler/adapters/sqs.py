@@ -67,9 +67,10 @@ class SqsQueue:
 
     name = "sqs"
 
-    def __init__(self, client: SQSClient, url: str) -> None:
+    def __init__(self, client: SQSClient, url: str, *, poll_seconds: int = POLL_SECONDS) -> None:
         self._client = client
         self._url = url
+        self._poll_seconds = poll_seconds
         self._closed = False
 
     @cached_property
@@ -93,7 +94,7 @@ class SqsQueue:
             answer = self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
-                WaitTimeSeconds=POLL_SECONDS,
+                WaitTimeSeconds=self._poll_seconds,
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             )
         return [_message(found) for found in answer.get("Messages", [])]
@@ -112,7 +113,7 @@ class SqsQueue:
 
     def keep(self, messages: Sequence[Message]) -> None:
         """Hide messages for as long again as the queue hides those it has just handed over."""
-        seconds = int(self.patience)
+        seconds = round(self.patience)
         self._show_after(messages, lambda _: seconds, what="kept for us in")
 
     def close(self) -> None:
@@ -150,7 +151,7 @@ class SqsQueue:
 
 def wait_after(receptions: int) -> int:
     """Return after how many seconds a message that has failed so often is shown again: 0, 2, 6, 14, 30, 30, ..."""
-    return min(LONGEST_WAIT, 2 ** min(receptions, 10) - 2)
+    return min(LONGEST_WAIT, (1 << min(receptions, 10)) - 2)
 
 
 def make_sqs_client(url: str) -> SQSClient:
