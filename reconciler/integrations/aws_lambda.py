@@ -3,7 +3,7 @@
 | what invokes it | what it answers |
 |---|---|
 | an SQS queue | which messages must come again (the event source mapping needs `ReportBatchItemFailures`) |
-| S3 itself, an SNS topic, EventBridge | nothing, or it raises: Lambda tries twice more, then hands the event to the function's own failure destination |
+| S3 itself, an SNS topic, EventBridge | nothing, or it raises: Lambda tries twice more, then the failure destination has it |
 
 Settings come from the environment. One client, one engine and one consumer are made when the function starts cold, and kept. Its
 file system cannot be written: set RECONCILER_JOURNAL to `-`, and the journal's lines are in the function's log.
@@ -65,7 +65,8 @@ def _read(event: Any) -> tuple[str, Sequence[Message]]:
 
 
 def _source(record: Any) -> str | None:
-    return record.get("eventSource") or record.get("EventSource") if isinstance(record, dict) else None
+    found = record.get("eventSource") or record.get("EventSource") if isinstance(record, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _messages(records: Any, id_path: Sequence[str], body_path: Sequence[str]) -> Iterator[Message]:
