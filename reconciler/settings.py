@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -35,6 +35,7 @@ log = get_logger()
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
 TOML = Path("reconciler.toml")
+_SECRETS = {"RECONCILER_WEBHOOK_SECRET"}  # what no error may repeat
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(?:\d+[smhdw])+")
 
@@ -84,6 +85,13 @@ def _each_is(name: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _fit_for_a_url(value: SecretStr | None) -> SecretStr | None:
+    # Ceph can only send it as a part of the URL, where everything else would mean something, or be encoded by somebody.
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{16,}", value.get_secret_value()):
+        raise ValueError("must be at least 16 letters, digits and -._~ without others, such as `openssl rand -hex 32` prints")
+    return value
+
+
 Roles = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), _each_is("presigner")]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), _each_is("origin")]
 Size = Annotated[ByteSize, BeforeValidator(_parse_size)]
@@ -95,7 +103,12 @@ class Settings(BaseSettings):
     """What can be set; each as RECONCILER_NAME in the environment or `.env`, or as name in reconciler.toml."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RECONCILER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="RECONCILER_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a trace shows pydantic's own error as well, and an input may be a secret
     )
 
     bucket: str = Field(min_length=3, max_length=63)
@@ -133,7 +146,7 @@ class Settings(BaseSettings):
     plan_life: Span = Timing().plan_life
     """How long a plan may be applied."""
     journal: Path = Path("reconciler-journal.jsonl")
-    """The file that every deletion is written to."""
+    """The file that every deletion is written to; `-` is stderr."""
     presigner_roles: Roles = ()
     """The ARNs of the roles that presign; the bucket policy needs these, the completer's and the reconciler's."""
     completer_roles: Roles = ()
@@ -148,6 +161,8 @@ class Settings(BaseSettings):
     """Where the bucket sends its events: the ARN of an SQS queue or an SNS topic, or `eventbridge`."""
     bulk_delete: bool = True
     """Delete up to 1000 objects in one request; false for a store that cannot (Ceph 16 dies of it while it pushes events)."""
+    webhook_secret: Annotated[SecretStr | None, AfterValidator(_fit_for_a_url)] = None
+    """What whoever pushes events to `watch --webhook` must know: at least 16 letters, digits and -._~ (no others)."""
     workers: int = Field(default=8, ge=1, le=64)
     """How many requests to S3 run at once while planning."""
 
@@ -277,4 +292,5 @@ def _line(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{name} is not set"
     said = problem["msg"].removeprefix("Value error, ")
-    return f"{name} is {str(problem['input'])!r}: {said[0].lower() + said[1:]}"
+    given = "" if name in _SECRETS else f"is {str(problem['input'])!r}: "
+    return f"{name} {given}{said[0].lower() + said[1:]}"

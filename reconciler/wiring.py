@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
-from reconciler.adapters.journal import FileJournal
+from reconciler.adapters.journal import open_journal
 from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
@@ -143,12 +143,12 @@ def deploy(
     here = _table(settings, table)
     return Deployment(
         settings=settings,
-        objects=objects or S3Objects(client, settings.bucket),
+        objects=objects or S3Objects(client, settings.bucket, bulk_delete=settings.bulk_delete),
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
         table=here,
         lifecycle=S3Lifecycle(client, settings.bucket),
         clock=clock or DatabaseClock(here.engine),
-        journal=journal or FileJournal(settings.journal),
+        journal=journal or open_journal(settings.journal),
     )
 
 

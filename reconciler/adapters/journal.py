@@ -1,12 +1,21 @@
-"""The journal of deletions: a file of JSON lines, on disk before the deletion it announces."""
+"""The journal of deletions: JSON lines, on disk (or on stderr) before the deletion they announce."""
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import JournalError
+from reconciler.ports import Journal
+
+STDERR = Path("-")
+
+
+def open_journal(path: Path) -> Journal:
+    """Return the journal at a path; `-` is stderr, for machines without a disk of their own."""
+    return StderrJournal() if path == STDERR else FileJournal(path)
 
 
 class FileJournal:
@@ -33,6 +42,18 @@ class FileJournal:
                 return text
             file.seek(-1, os.SEEK_END)
             return text if file.read(1) == b"\n" else f"\n{text}"
+
+
+class StderrJournal:
+    """Writes to stderr, where a container's or a Lambda's logs are gathered: whoever gathers them keeps the journal."""
+
+    def write(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Write the lines in one go, so that two threads' lines do not mix, and flush; or raise JournalError."""
+        try:
+            sys.stderr.write("".join(json.dumps(line) + "\n" for line in lines))
+            sys.stderr.flush()
+        except (OSError, ValueError) as error:  # ValueError: stderr is closed
+            raise JournalError(f"the journal cannot be written to stderr: {error}") from error
 
 
 class ListJournal:

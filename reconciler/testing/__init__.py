@@ -7,25 +7,29 @@ import sys
 
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.journal import ListJournal
-from reconciler.adapters.memory import MemoryLifecycle, MemoryObjects, MemorySigner, MemoryTable
+from reconciler.adapters.memory import MemoryLifecycle, MemoryObjects, MemoryQueue, MemorySigner, MemoryTable
 from reconciler.testing.travel import TravellingObjects
 
 # Under pytest the suites' asserts explain themselves, if it is told before they are imported; without it nothing is needed.
 if "pytest" in sys.modules:
-    suites = ("keys", "objects", "samples", "tables", "transactions")
+    suites = ("keys", "objects", "queues", "samples", "tables", "transactions")
     sys.modules["pytest"].register_assert_rewrite(*(f"reconciler.testing.{name}" for name in suites))
 
 from reconciler.testing.objects import ObjectStoreSuite
+from reconciler.testing.queues import EventQueueSuite, s3_event
 from reconciler.testing.tables import TableSuite
 
 __all__ = [
+    "EventQueueSuite",
     "ListJournal",
     "MemoryLifecycle",
     "MemoryObjects",
+    "MemoryQueue",
     "MemorySigner",
     "MemoryTable",
     "MovableClock",
     "ObjectStoreSuite",
     "TableSuite",
     "TravellingObjects",
+    "s3_event",
 ]

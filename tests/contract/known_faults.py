@@ -6,7 +6,7 @@ publishes this (see servers/promises.py): users learn which stores keep which pr
 
 FAULTS: dict[str, dict[str, str]] = {
     "moto": {
-        "test_a_delete_with_another_etag_fails_for_that_key_alone": "ignores the etag",
+        "test_a_delete_with_another_etag_fails_for_that_key_alone[bulk]": "ignores the etag",
         "test_a_form_is_stored_with_its_tag": "drops the tag",
         "test_a_refused_form_still_works": "looks at no policy",
         "test_a_refused_ticket_still_works": "verifies nothing",

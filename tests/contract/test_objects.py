@@ -47,10 +47,21 @@ class TestMemory(ObjectStoreSuite):
         objects.put(key, body, content_type=content_type, tags=tags)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let whatever deletes on a real server do so both in bulk and singly: the setting `bulk_delete`."""
+    if metafunc.cls and issubclass(metafunc.cls, S3Suite) and "delet" in metafunc.function.__name__:
+        metafunc.parametrize("bulk_delete", [True, False], ids=["bulk", "single"], indirect=True)
+
+
 class S3Suite(ObjectStoreSuite):
     """Over a real server; every test has a bucket of its own."""
 
     client: ClassVar[Any] = None
+    bulk: bool
+
+    @pytest.fixture(autouse=True)
+    def bulk_delete(self, request: pytest.FixtureRequest) -> None:
+        self.bulk = getattr(request, "param", True)
 
     @classmethod
     def connect(cls, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +79,7 @@ class S3Suite(ObjectStoreSuite):
         bucket = f"photos-{uuid.uuid4().hex[:12]}"
         if exists:
             self.client.create_bucket(Bucket=bucket)
-        return S3Objects(self.client, bucket)
+        return S3Objects(self.client, bucket, bulk_delete=self.bulk)
 
     def store(self, objects: Any, key: str, body: bytes, *, tags: Mapping[str, str], content_type: str) -> None:
         tagging = {"Tagging": urlencode(tags)} if tags else {}

@@ -1,10 +1,11 @@
-"""S3, table and signer in memory: for tests of your own, and the reference that the conformance suites compare with.
+"""S3, table, signer and event queue in memory: for tests of your own, and the reference that the conformance suites compare with.
 
 They behave as the real ones do where the protocol looks: tags are replaced whole, an absent key is an error, an empty object
 has no first byte, a Move is atomic, a transaction that fails leaves nothing behind.
 """
 
 from reconciler.adapters.memory.bucket import MemoryLifecycle, MemoryObjects, MemorySigner
+from reconciler.adapters.memory.queue import MemoryQueue
 from reconciler.adapters.memory.table import MemoryTable
 
-__all__ = ["MemoryLifecycle", "MemoryObjects", "MemorySigner", "MemoryTable"]
+__all__ = ["MemoryLifecycle", "MemoryObjects", "MemoryQueue", "MemorySigner", "MemoryTable"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
     from reconciler.ports import Target
 
 MAX_DELETE = 1000  # DeleteObjects, API reference
+SINGLE_DELETES = 8  # at once, where a store cannot delete in bulk; within botocore's own pool of 10 connections
 CONFLICT_WAITS = (0.05, 0.2, 0.8)  # seconds; two who tag one object at once: 409 OperationAborted, "try again" (API reference)
 _PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Objects:
-    """ObjectReader and ObjectWriter over one bucket."""
+    """ObjectReader and ObjectWriter over one bucket. Without `bulk_delete` every deletion is a request of its own."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, bulk_delete: bool = True) -> None:
         self._client = client
         self._bucket = bucket
+        self._bulk_delete = bulk_delete
 
     @property
     def bucket(self) -> str:
@@ -84,10 +87,29 @@ class S3Objects:
 
     def delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
         """Delete in bulk; what S3 does not name as an error it has deleted (Quiet, API reference)."""
+        if not self._bulk_delete:
+            return self._delete_singly(targets)
         errors: dict[str, str] = {}
         for start in range(0, len(targets), MAX_DELETE):
             errors |= self._delete_batch(targets[start : start + MAX_DELETE])
         return errors
+
+    def _delete_singly(self, targets: Sequence[Target]) -> dict[str, str]:
+        with ThreadPoolExecutor(min(SINGLE_DELETES, len(targets) or 1)) as pool:
+            answers = pool.map(self._delete_one, targets)
+            return {target.key: error for target, error in zip(targets, answers, strict=True) if error}
+
+    def _delete_one(self, target: Target) -> str:
+        """Return the error text; empty where the object is gone."""
+        condition = {"IfMatch": target.etag} if target.etag else {}
+        try:
+            with mapped(f"deleting {target.key}"):
+                self._client.delete_object(Bucket=self._bucket, Key=target.key, **condition)  # type: ignore[arg-type]
+        except ObjectNotFoundError:
+            return ""
+        except StoreError as error:
+            return error.message
+        return ""
 
     def _delete_batch(self, targets: Sequence[Target]) -> dict[str, str]:
         try:
