@@ -79,10 +79,11 @@ class Watcher:
         queue: EventQueue,
         consumer: Consumer,
         *,
+        tally: Tally | None = None,
         threads: int = 4,
         on_failure: Callable[[str, str], object] = lambda *_: None,
     ) -> None:
-        self.tally = Tally(queue.name)
+        self.tally = tally or Tally(queue.name)
         self._queue = queue
         self._consumer = consumer
         self._threads = threads

@@ -8,12 +8,15 @@ metrics and logs alone. The envelopes differ by who sends them, and so does the 
 | AWS to a queue, a topic or a function; MinIO | `Records` | form-encoded: a space is `+`, a plus sign `%2B` |
 | AWS through EventBridge | `detail` | as it is |
 | Ceph RGW | `Records` | as it is |
+| SeaweedFS | its filer's: `event_type`, `key`, `message` | as it is, behind `/buckets/BUCKET/` |
 | SNS | its own, around one of these | as in there |
 
-(S3 user guide, "Event message structure" and "Using EventBridge"; Ceph, "S3 Bucket Notifications Compatibility".)
+(S3 user guide, "Event message structure" and "Using EventBridge"; Ceph, "S3 Bucket Notifications Compatibility"; SeaweedFS wiki,
+"Filer Notification Webhook".)
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +26,7 @@ from urllib.parse import unquote_plus
 from reconciler.core.keys import MAX_KEY_BYTES
 from reconciler.errors import MalformedEventError
 
+_FILER_PATH = re.compile(r"/buckets/(?P<bucket>[^./][^/]*)/(?P<key>(?!\.uploads/).+)", re.DOTALL)
 MAX_WRAPPINGS = 4  # an EventBridge event in an SNS message in a queue is the deepest that anybody sends
 
 
@@ -65,8 +69,10 @@ def _unwrap(document: Mapping[str, Any], depth: int) -> Iterator[Event]:
         if not depth:
             raise MalformedEventError("the message is wrapped too often")
         yield from _unwrap(_parsed(document["Message"]), depth - 1)
+    elif "event_type" in document and isinstance(document.get("message"), dict):
+        yield from _of_seaweedfs(document)
     elif document.get("Event") != "s3:TestEvent":
-        raise MalformedEventError("the message is neither S3's, EventBridge's nor SNS's")
+        raise MalformedEventError("the message is neither S3's, EventBridge's, SNS's nor SeaweedFS's")
 
 
 def _of_record(record: Any) -> Iterator[Event]:
@@ -82,6 +88,15 @@ def _of_eventbridge(document: Mapping[str, Any]) -> Event:
         raise MalformedEventError(f"the event is from {str(document.get('source'))[:50]!r}, not from S3")
     key = _checked(_text(document, "detail", "object", "key"))
     return Event(_text(document, "detail", "bucket", "name"), key, _moment(document.get("time")), str(document["detail-type"]))
+
+
+def _of_seaweedfs(document: Mapping[str, Any]) -> Iterator[Event]:
+    """Read what a filer says of a path. Folders, buckets and parts of multipart uploads are paths as well, and no objects."""
+    found = _FILER_PATH.fullmatch(_text(document, "key"))
+    message = document["message"]
+    entry = message.get("new_entry") or message.get("old_entry")
+    if found and not (isinstance(entry, dict) and entry.get("is_directory")):
+        yield Event(found["bucket"], _checked(found["key"]), None, str(document["event_type"]))
 
 
 def _as_it_is(written: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +174,20 @@ def test_what_is_no_event_is_malformed(body: str) -> None:
         read_events(body)
     assert "\n" not in refused.value.message
     assert len(refused.value.message) < 200
+
+
+FIXTURES = sorted((Path(__file__).parents[1] / "events").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_what_was_recorded_is_read(path: Path) -> None:
+    """Each says where it was recorded, what came, and what is in it."""
+    recorded = json.loads(path.read_text())
+    expected = [
+        Event(each["bucket"], each["key"], each["at"] and datetime.fromisoformat(each["at"]), each["name"])
+        for each in recorded["events"]
+    ]
+    assert list(read_events(json.dumps(recorded["body"]))) == expected
 
 
 JSON = st.recursive(
