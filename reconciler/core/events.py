@@ -8,12 +8,15 @@ metrics and logs alone. The envelopes differ by who sends them, and so does the 
 | AWS to a queue, a topic or a function; MinIO | `Records` | form-encoded: a space is `+`, a plus sign `%2B` |
 | AWS through EventBridge | `detail` | as it is |
 | Ceph RGW | `Records` | as it is |
+| SeaweedFS's filer | `event_type`, `message` | as it is, behind `/buckets/` and the bucket |
 | SNS | its own, around one of these | as in there |
 
-(S3 user guide, "Event message structure" and "Using EventBridge"; Ceph, "S3 Bucket Notifications Compatibility".)
+(S3 user guide, "Event message structure" and "Using EventBridge"; Ceph, "S3 Bucket Notifications Compatibility"; SeaweedFS as
+version 4.48 was seen to do it.)
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +27,10 @@ from reconciler.core.keys import MAX_KEY_BYTES
 from reconciler.errors import MalformedEventError
 
 MAX_WRAPPINGS = 4  # an EventBridge event in an SNS message in a queue is the deepest that anybody sends
+# A versioned object is a folder `KEY.versions` with its versions in it; parts of multipart uploads lie under `.uploads/`.
+_FILED = re.compile(
+    r"/buckets/(?P<bucket>[^/.][^/]*)/(?!\.uploads(?:/|$))(?P<key>.+?)(?P<kind>\.versions/v_[0-9a-f]+|\.versions|)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,10 @@ def _unwrap(document: Mapping[str, Any], depth: int) -> Iterator[Event]:
         if not depth:
             raise MalformedEventError("the message is wrapped too often")
         yield from _unwrap(_parsed(document["Message"]), depth - 1)
+    elif "event_type" in document and isinstance(document.get("message"), dict):
+        yield from _of_filer(document)
     elif document.get("Event") != "s3:TestEvent":
-        raise MalformedEventError("the message is neither S3's, EventBridge's nor SNS's")
+        raise MalformedEventError("the message is neither S3's, EventBridge's, SNS's nor SeaweedFS's")
 
 
 def _of_record(record: Any) -> Iterator[Event]:
@@ -82,6 +91,17 @@ def _of_eventbridge(document: Mapping[str, Any]) -> Event:
         raise MalformedEventError(f"the event is from {str(document.get('source'))[:50]!r}, not from S3")
     key = _checked(_text(document, "detail", "object", "key"))
     return Event(_text(document, "detail", "bucket", "name"), key, _moment(document.get("time")), str(document["detail-type"]))
+
+
+def _of_filer(document: Mapping[str, Any]) -> Iterator[Event]:
+    """SeaweedFS tells of every file and folder that it keeps: what is not an object of a bucket is no event of ours."""
+    found = _FILED.fullmatch(_text(document, "key"))
+    message = document["message"]
+    entry = message.get("new_entry") or message.get("old_entry")
+    is_folder = isinstance(entry, dict) and bool(entry.get("is_directory"))
+    if found is None or is_folder != (found["kind"] == ".versions"):
+        return
+    yield Event(found["bucket"], _checked(found["key"]), None, str(document["event_type"]))
 
 
 def _as_it_is(written: str) -> tuple[str, ...]:
