@@ -8,11 +8,11 @@ metrics and logs alone. The envelopes differ by who sends them, and so does the 
 | AWS to a queue, a topic or a function; MinIO | `Records` | form-encoded: a space is `+`, a plus sign `%2B` |
 | AWS through EventBridge | `detail` | as it is |
 | Ceph RGW | `Records` | as it is |
-| SeaweedFS | its filer's: `event_type`, `key`, `message` | as it is, behind `/buckets/BUCKET/` |
+| SeaweedFS's filer | `event_type`, `message` | as it is, behind `/buckets/` and the bucket |
 | SNS | its own, around one of these | as in there |
 
-(S3 user guide, "Event message structure" and "Using EventBridge"; Ceph, "S3 Bucket Notifications Compatibility"; SeaweedFS wiki,
-"Filer Notification Webhook".)
+(S3 user guide, "Event message structure" and "Using EventBridge"; Ceph, "S3 Bucket Notifications Compatibility"; SeaweedFS as
+version 4.48 was seen to do it.)
 """
 
 import json
@@ -26,8 +26,11 @@ from urllib.parse import unquote_plus
 from reconciler.core.keys import MAX_KEY_BYTES
 from reconciler.errors import MalformedEventError
 
-_FILER_PATH = re.compile(r"/buckets/(?P<bucket>[^./][^/]*)/(?P<key>(?!\.uploads/).+)", re.DOTALL)
 MAX_WRAPPINGS = 4  # an EventBridge event in an SNS message in a queue is the deepest that anybody sends
+# A versioned object is a folder `KEY.versions` with its versions in it; parts of multipart uploads lie under `.uploads/`.
+_FILED = re.compile(
+    r"/buckets/(?P<bucket>[^/.][^/]*)/(?!\.uploads(?:/|$))(?P<key>.+?)(?P<kind>\.versions/v_[0-9a-f]+|\.versions|)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def _unwrap(document: Mapping[str, Any], depth: int) -> Iterator[Event]:
             raise MalformedEventError("the message is wrapped too often")
         yield from _unwrap(_parsed(document["Message"]), depth - 1)
     elif "event_type" in document and isinstance(document.get("message"), dict):
-        yield from _of_seaweedfs(document)
+        yield from _of_filer(document)
     elif document.get("Event") != "s3:TestEvent":
         raise MalformedEventError("the message is neither S3's, EventBridge's, SNS's nor SeaweedFS's")
 
@@ -90,13 +93,15 @@ def _of_eventbridge(document: Mapping[str, Any]) -> Event:
     return Event(_text(document, "detail", "bucket", "name"), key, _moment(document.get("time")), str(document["detail-type"]))
 
 
-def _of_seaweedfs(document: Mapping[str, Any]) -> Iterator[Event]:
-    """Read what a filer says of a path. Folders, buckets and parts of multipart uploads are paths as well, and no objects."""
-    found = _FILER_PATH.fullmatch(_text(document, "key"))
+def _of_filer(document: Mapping[str, Any]) -> Iterator[Event]:
+    """SeaweedFS tells of every file and folder that it keeps: what is not an object of a bucket is no event of ours."""
+    found = _FILED.fullmatch(_text(document, "key"))
     message = document["message"]
     entry = message.get("new_entry") or message.get("old_entry")
-    if found and not (isinstance(entry, dict) and entry.get("is_directory")):
-        yield Event(found["bucket"], _checked(found["key"]), None, str(document["event_type"]))
+    is_folder = isinstance(entry, dict) and bool(entry.get("is_directory"))
+    if found is None or is_folder != (found["kind"] == ".versions"):
+        return
+    yield Event(found["bucket"], _checked(found["key"]), None, str(document["event_type"]))
 
 
 def _as_it_is(written: str) -> tuple[str, ...]:

