@@ -150,4 +150,4 @@ class HealthEndpoint:
 
 def _tell_dropped(message: Message) -> None:
     keys = [event.key for event in read_events(message.body)]
-    log.warning("event_dropped", message=message.id, keys=keys[:10], hint="the next plan finds what it was about")
+    log.warning("event_dropped", keys=keys[:10], hint="the next plan finds what it was about")
