@@ -39,7 +39,8 @@ class Consumed:
         failed: why, by the id of each message that must come again.
         events: how many events were in them.
         ignored: events of another bucket or prefix, or of reconciler's own objects.
-        counts: what became of the keys: the fates of the applied actions, and `kept`, `reported`, `unknown`, `left`.
+        counts: what became of the keys: the fates of the applied actions, and `kept`, `reported`, `unknown`, `left`; how many
+            objects were `deleted`.
         lags: how long ago each event of ours had happened, where it says so.
     """
 
@@ -103,7 +104,7 @@ class Consumer:
         plan = self.planner.named(keys)
         report, left = self._apply(plan)
         counts = Counter(outcome.fate.value for outcome in report.outcomes)
-        counts += Counter(kept=plan.kept, left=left, **_reported(plan))
+        counts += Counter(kept=plan.kept, left=left, deleted=len(report.deleted), **_reported(plan))
         _tell(plan, report)
         return _failures(plan, report.outcomes), counts
 
