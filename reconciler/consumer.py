@@ -27,7 +27,8 @@ from reconciler.ports import Message, TableReader
 log = get_logger()
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-LEFT = "left to the next sweep or plan"
+LEFT = "the next sweep or plan"
+_FATES = {Fate.DONE: "applied", Fate.SKIPPED: "skipped", Fate.REPORTED: "reported", Fate.FAILED: "not_applied"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class Consumed:
         failed: why, by the id of each message that must come again.
         events: how many events were in them.
         ignored: events of another bucket or prefix, or of reconciler's own objects.
-        counts: what became of the keys: the fates of the applied actions, and `kept`, `reported`, `unknown`, `left`.
+        counts: what became of the keys: `applied`, `kept`, `skipped` (moved on meanwhile), `reported` (somebody should look),
+            `unknown` (S3 did not answer), `not_applied` (failed), `left` (to a sweep or plan); how many objects were `deleted`.
         lags: how long ago each event of ours had happened, where it says so.
     """
 
@@ -102,8 +104,8 @@ class Consumer:
             return {}, Counter()
         plan = self.planner.named(keys)
         report, left = self._apply(plan)
-        counts = Counter(outcome.fate.value for outcome in report.outcomes)
-        counts += Counter(kept=plan.kept, left=left, **_reported(plan))
+        counts = Counter(_FATES[outcome.fate] for outcome in report.outcomes)
+        counts += Counter(kept=plan.kept, left=left, deleted=len(report.deleted), **_reported(plan))
         _tell(plan, report)
         return _failures(plan, report.outcomes), counts
 

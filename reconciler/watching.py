@@ -30,7 +30,8 @@ TICK = 0.2
 class Tally:
     """What a watcher has done so far. Any number of threads add to it.
 
-    `counts` holds: received, done and failed messages; events, ignored events; and what became of the keys (see Consumed).
+    `counts` holds messages received, acknowledged and failed; events, and those of them ignored; and what became of the keys
+    they named (see Consumed).
     """
 
     source: str
@@ -46,7 +47,7 @@ class Tally:
         """Count what became of some messages."""
         with self._lock:
             failed = len(consumed.failed)
-            self.counts.update(received=consumed.messages, done=consumed.messages - failed, failed=failed)
+            self.counts.update(received=consumed.messages, acknowledged=consumed.messages - failed, failed=failed)
             self.counts.update(events=consumed.events, ignored=consumed.ignored)
             self.counts.update(consumed.counts)
             if consumed.lags:

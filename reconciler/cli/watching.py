@@ -61,7 +61,8 @@ def watch(
     with ExitStack() as stack:
         queue = stack.enter_context(_source(here, tally, sqs=sqs, webhook=webhook, file=file))
         if health:
-            stack.enter_context(HealthEndpoint(health, tally.as_dict))
+            endpoint = stack.enter_context(HealthEndpoint(health, tally.as_dict))
+            render.talk(f"answering GET /health on port {endpoint.port}")
         stop = stack.enter_context(stopping("what was received is finished first ..."))
         Watcher(queue, here.consumer(), tally=tally, threads=threads, on_failure=_failed).run(stop)
     _show(tally, output)

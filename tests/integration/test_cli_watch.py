@@ -22,7 +22,7 @@ def test_a_file_is_replayed(cli: Desk) -> None:
     file = write(cli, body(cli.bucket, stored), "", body(cli.bucket, kept, "logs/x"), '{"Event": "s3:TestEvent"}')
     result = cli.ok("watch", "--from", file, "--format", "json")
     found = json.loads(result.stdout)
-    assert found["counts"] == {"received": 3, "done": 5, "failed": 0, "events": 3, "ignored": 1}
+    assert found["counts"] == {"received": 3, "acknowledged": 3, "failed": 0, "events": 3, "ignored": 1, "applied": 2}
     assert (found["source"], found["ok"]) == ("file", True)
     assert found["lag_seconds"] > 0
     row = cli.row(stored)

@@ -28,7 +28,7 @@ def test_a_created_object_is_recorded_whatever_the_event_is_called(stage: Stage,
     consumed = told(stage, key, name=name)
     row = stage.row(key)
     assert (row.status, row.stored_at is not None, row.size) == (Status.PENDING, True, len(JPEG))
-    assert (consumed.failed, consumed.counts) == ({}, {"done": 1})
+    assert (consumed.failed, consumed.counts) == ({}, {"applied": 1})
 
 
 def test_the_same_event_once_more_changes_nothing(stage: Stage) -> None:
@@ -47,7 +47,7 @@ def test_a_late_arrival_is_deleted_again(stage: Stage) -> None:
     stage.advance(hours=25)
     stage.sweep()
     put(stage, key, status="pending")
-    assert told(stage, key).counts == {"done": 1}
+    assert told(stage, key).counts == {"applied": 1, "deleted": 1}
     assert stage.keys() == set()
     assert stage.row(key).status is Status.DELETED
     assert [line["reason"] for line in stage.journal.lines if line["event"] == "intent"] == ["abandoned", "late-arrival"]
@@ -176,7 +176,7 @@ def test_a_key_that_s3_does_not_answer_for_fails_its_messages_alone(memory: Stag
     bodies = [body("photos", *keys) for keys in ((good,), (bad,), (good, bad))]
     consumed = consume(memory, *bodies)
     assert consumed.failed.keys() == {"1", "2"}
-    assert consumed.counts == {"done": 1, "unknown": 1}
+    assert consumed.counts == {"applied": 1, "unknown": 1}
     assert (memory.row(good).stored_at is not None, memory.row(bad).stored_at) == (True, None)
 
 
@@ -251,10 +251,10 @@ def test_events_delete_no_more_in_a_day_than_a_run_may(memory: Stage) -> None:
     keys = late_arrivals(memory, 7)
     by = consumer(memory, Limits(free=5, share=0.0))
     counts = [dict(told(memory, key, by=by).counts) for key in keys]
-    assert counts == [{"done": 1}] * 5 + [{"left": 1}] * 2
+    assert counts == [{"applied": 1, "deleted": 1}] * 5 + [{"left": 1}] * 2
     assert memory.keys() == set(keys[5:])
     memory.advance(hours=25)
-    assert told(memory, keys[5], by=by).counts == {"done": 1}
+    assert told(memory, keys[5], by=by).counts["deleted"] == 1
     memory.apply()
     assert memory.keys() == set()
 
@@ -264,7 +264,7 @@ def test_a_batch_beyond_the_allowance_is_still_looked_after(memory: Stage) -> No
     keys, kept = late_arrivals(memory, 3), memory.completed()
     tag_as(memory, kept, "pending")
     consumed = told(memory, *keys, kept, by=consumer(memory, Limits(free=2, share=0.0)))
-    assert (consumed.failed, consumed.counts) == ({}, {"done": 1, "left": 3})
+    assert (consumed.failed, consumed.counts) == ({}, {"applied": 1, "left": 3})
     assert memory.tag(kept) is Tag.COMPLETED
     assert memory.keys() == {*keys, kept}
 
@@ -272,7 +272,7 @@ def test_a_batch_beyond_the_allowance_is_still_looked_after(memory: Stage) -> No
 def test_the_allowance_grows_with_the_table(memory: Stage) -> None:
     """15 % of the rows, where that is more than 50."""
     keys = late_arrivals(memory, 4)
-    assert told(memory, *keys, by=consumer(memory, Limits(free=0, share=1.0))).counts == {"done": 4}
+    assert told(memory, *keys, by=consumer(memory, Limits(free=0, share=1.0))).counts == {"applied": 4, "deleted": 4}
 
 
 # What is told

@@ -46,7 +46,7 @@ def test_what_is_handled_is_done(memory: Stage) -> None:
     queue = ListQueue([[message(memory, 0, *keys[:2])], [], [message(memory, 1, keys[2]), message(memory, 2, "logs/x")]])
     tally = watch(memory, queue).tally.as_dict()
     assert queue.told == [("done", "0"), ("done", "1"), ("done", "2")]
-    assert tally["counts"] == {"received": 3, "done": 6, "failed": 0, "events": 4, "ignored": 1}
+    assert tally["counts"] == {"received": 3, "acknowledged": 3, "failed": 0, "events": 4, "ignored": 1, "applied": 3}
     assert (tally["source"], tally["ok"], tally["longest_lag_seconds"]) == ("list", True, 0.0)
 
 
