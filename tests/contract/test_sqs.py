@@ -231,9 +231,7 @@ def test_a_receipt_that_is_no_longer_valid_is_no_error(verb: str, code: str, sai
     assert len(sqs.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("receptions", "seconds"), [(1, 0), (2, 2), (3, 6), (4, 14), (5, 30), (6, 30), (1000, 30)], ids=str
-)
+@pytest.mark.parametrize(("receptions", "seconds"), [(1, 0), (2, 2), (3, 6), (4, 14), (5, 30), (6, 30), (1000, 30)], ids=str)
 def test_a_failed_message_waits_ever_longer(receptions: int, seconds: int) -> None:
     """At once after the first failure, half a minute at most."""
     assert wait_after(receptions) == seconds

@@ -1,12 +1,13 @@
 """sweep on the command line: the nightly job, its exit codes, its log and its journal."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cli_support
 import pytest
-from cli_support import Desk, one_line
+from cli_support import Desk, one_line, shared_client
 from support import JPEG
 
 from reconciler.adapters.s3 import S3Objects
@@ -251,3 +252,34 @@ def test_a_json_sweep_counts_what_it_did(cli: Desk) -> None:
     found = json.loads(cli.ok("sweep", "--format", "json").stdout)
     assert (found["counts"], found["deleted"], found["bytes_deleted"]) == ({"delete: done": 1}, 1, len(JPEG))
     assert [(line["action"]["key"], line["fate"]) for line in found["outcomes"]] == [(key, "done")]
+
+
+def test_the_journal_may_be_stderr(cli: Desk) -> None:
+    """As RECONCILER_JOURNAL=- : each deletion is there before and after, and no file is written."""
+    cli.set(JOURNAL="-")
+    key = cli.abandoned()
+    result = cli.ok("sweep")
+    lines = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines if line.get("key") == key] == ["intent", "outcome"]
+    assert not (cli.folder / "-").exists()
+    assert cli.journal() == []
+
+
+@pytest.mark.parametrize(("bulk", "requests"), [("true", {"DeleteObjects": 1}), ("false", {"DeleteObject": 3})])
+def test_a_store_that_cannot_delete_in_bulk_is_asked_singly(cli: Desk, bulk: str, requests: dict[str, int]) -> None:
+    """As RECONCILER_BULK_DELETE says."""
+    cli.set(BULK_DELETE=bulk)
+    keys = [cli.abandoned() for _ in range(3)]
+    asked: Counter[str] = Counter()
+
+    def note(model: Any, **_: Any) -> None:
+        asked[model.name] += 1
+
+    client: Any = shared_client(connections=10)  # the one that commands use
+    client.meta.events.register("before-call.s3", note, unique_id="counted")
+    try:
+        cli.ok("sweep")
+    finally:
+        client.meta.events.unregister("before-call.s3", unique_id="counted")
+    assert {name: count for name, count in asked.items() if name.startswith("DeleteObject")} == requests
+    assert [cli.there(key) for key in keys] == [False] * 3

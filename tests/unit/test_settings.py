@@ -1,5 +1,6 @@
 """Settings from the environment: every wrong one gets one line that says which, what, and what would be right."""
 
+import traceback
 from contextlib import suppress
 from datetime import timedelta
 
@@ -125,7 +126,44 @@ def test_durations_become_timing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_credentials_are_no_settings_of_ours() -> None:
     """They are botocore's own business."""
-    assert [name for name in Settings.model_fields if "secret" in name or "password" in name or "access_key" in name] == []
+    named = [name for name in Settings.model_fields if "secret" in name or "password" in name or "access_key" in name]
+    assert named == ["webhook_secret"]  # which is nobody's but reconciler's
+
+
+# The secret
+
+
+SECRET = "correct-horse.battery_staple~9"
+
+
+def test_the_secret_is_read_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who asks for its value gets it."""
+    monkeypatch.setenv("RECONCILER_WEBHOOK_SECRET", SECRET)
+    settings = load_settings()
+    assert settings.webhook_secret is not None
+    assert settings.webhook_secret.get_secret_value() == SECRET
+    assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["short-one", "sixteen characters", "a+b/c=d&e?f#g%20h", "correct-horse-battery-stäple", "correct-horse-battery\nstaple"],
+)
+def test_a_bad_secret_is_told_without_showing_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """In one line, which says how to make a good one; nor does the trace hold it."""
+    monkeypatch.setenv("RECONCILER_WEBHOOK_SECRET", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.message.startswith("RECONCILER_WEBHOOK_SECRET must be at least 16 letters, digits and -._~")
+    assert value not in "".join(traceback.format_exception(caught.value))
+
+
+def test_no_trace_shows_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database's password may stand in any of them."""
+    monkeypatch.setenv("RECONCILER_WORKERS", "hunter2")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value.__cause__))
 
 
 def test_limits_carry_the_operators_word() -> None:
