@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from cli_support import Desk, make_desk
+from servers.postgres import Postgres
 from support import JPEG, PNG
 
 from reconciler.adapters.webhook import WebhookQueue
@@ -63,11 +64,11 @@ def watching(desk: Desk, queue: WebhookQueue) -> Iterator[Watched]:
 
 
 @contextmanager
-def pushed_by_ceph(desk: Desk, queue: WebhookQueue, server: Server) -> Iterator[None]:
+def pushed_by_ceph(desk: Desk, port: int, server: Server, **attributes: str) -> Iterator[None]:
     """Let the gateway push what happens under the prefix; it takes no empty configuration, so it does until the bucket goes."""
     sns: Any = boto3.client("sns", endpoint_url=server.endpoint, region_name="us-east-1")
-    endpoint = f"http://127.0.0.1:{queue.port}/events?secret={SECRET}"
-    topic = sns.create_topic(Name=f"events-{uuid.uuid4().hex[:8]}", Attributes={"push-endpoint": endpoint})["TopicArn"]
+    attributes |= {"push-endpoint": f"http://127.0.0.1:{port}/events?secret={SECRET}"}
+    topic = sns.create_topic(Name=f"events-{uuid.uuid4().hex[:8]}", Attributes=attributes)["TopicArn"]
     notification = {
         "Id": "reconciler",
         "TopicArn": topic,
@@ -91,7 +92,7 @@ def _on_ceph(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("RECONCILER_TABLE_URL", postgres.create(migrated=False))
     with WebhookQueue("127.0.0.1:0", secret=SECRET) as queue:
         desk = _desk(ceph, monkeypatch, tmp_path, BULK_DELETE="false")
-        with watching(desk, queue) as watched, pushed_by_ceph(desk, queue, ceph):
+        with watching(desk, queue) as watched, pushed_by_ceph(desk, queue.port, ceph):
             yield watched
 
 
@@ -168,3 +169,16 @@ def test_what_we_do_ourselves_does_no_harm(watched: Watched) -> None:
     assert watched.sees(lambda: desk.status(gone) == "deleted")
     assert (watched.count("failed"), desk.there(kept), desk.there(gone)) == (0, True, False)
     assert (desk.status(kept), desk.status(gone)) == ("completed", "deleted")
+
+
+def test_a_persistent_topic_waits_while_nobody_listens(
+    ceph: Server, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The browser is not held up, and what happened meanwhile is told when the watcher is back."""
+    monkeypatch.setenv("RECONCILER_TABLE_URL", postgres.create(migrated=False))
+    desk = _desk(ceph, monkeypatch, tmp_path, BULK_DELETE="false")
+    (port,) = free_ports(1)
+    with pushed_by_ceph(desk, port, ceph, persistent="true"):
+        key = desk.upload()
+        with WebhookQueue(f"127.0.0.1:{port}", secret=SECRET) as queue, watching(desk, queue) as watched:
+            assert watched.sees(lambda: desk.here.table.get(key).stored_at)  # type: ignore[union-attr]
