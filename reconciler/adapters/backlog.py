@@ -42,9 +42,6 @@ class Backlog:
         self._changed = threading.Condition()
         self._closed = False
 
-    def __len__(self) -> int:
-        return len(self._heap)
-
     def put(self, body: str) -> bool:
         """Take a message in; False where the backlog is full or closed."""
         with self._changed:

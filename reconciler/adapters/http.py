@@ -87,7 +87,6 @@ class HttpServer:
             threads=THREADS,
             max_request_body_size=self._max_body,
             ident=None,
-            clear_untrusted_proxy_headers=True,
         )
         self._thread = threading.Thread(target=self._run, args=(server,), name="http", daemon=True)
         self._thread.start()
@@ -120,8 +119,9 @@ def _listen(address: str, host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise EventSourceError(f"cannot listen on {address}: {error.strerror}", hint="name an address of this machine") from error
+    except (OSError, UnicodeError) as error:  # UnicodeError: no name that could be looked up
+        said = getattr(error, "strerror", None) or error
+        raise EventSourceError(f"cannot listen on {address}: {said}", hint="name an address of this machine") from error
     try:
         if os.name == "posix":  # elsewhere it would let two listen on one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -326,7 +326,9 @@ def test_a_taken_port_is_refused(listening: Listening) -> None:
         listening.webhook(address)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1:0", "nowhere.invalid:0"], ids=["another machine's", "nobody's"])
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1:0", "nowhere.invalid:0", f"{'x' * 64}.invalid:0"], ids=["another machine's", "nobody's", "no name"]
+)
 def test_an_address_of_another_machine_is_refused(listening: Listening, address: str) -> None:
     """In one line that names it."""
     with pytest.raises(EventSourceError, match=f"cannot listen on {address}: "):
