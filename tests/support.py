@@ -24,6 +24,7 @@ from reconciler.core.timing import Timing
 from reconciler.disputes import Operator
 from reconciler.planner import Planner
 from reconciler.presign import PresignedUpload
+from reconciler.restoring import Restorer
 from reconciler.testing import TravellingObjects
 from reconciler.uploads import UploadUseCases
 from reconciler.wiring import new_id
@@ -97,6 +98,20 @@ class Stage:
             timing=self.timing,
             prefix=self.prefix,
         )
+
+    @property
+    def restorer(self) -> Restorer:
+        return Restorer(
+            objects=self.objects,
+            table=self.table,
+            signer=self.signer,
+            clock=self.clock,
+            journal=self.journal,
+            prefix=self.prefix,
+        )
+
+    def restore(self, key: str, **asked: str) -> Upload:
+        return self.restorer.restore(self.restorer.find(key, **asked))
 
     def presign(self, *, body: bytes = JPEG, owner: str = OWNER, replaces: str | None = None, **asked: Any) -> PresignedUpload:
         kind = "image/png" if body.startswith(b"\x89PNG") else "image/jpeg"
