@@ -123,7 +123,8 @@ class Operator:
         facts = find(self.objects, key)
         if facts is None:
             raise NotUploadedError(
-                f"there is no object at {key}", hint="`reconcile release KEY` ends a completed row without an object"
+                f"there is no object at {key}",
+                hint="`reconcile release KEY` ends a completed row without an object, `reconcile restore KEY` brings it back",
             )
         return facts
 

@@ -177,6 +177,16 @@ def memory_stage(*, timing: Timing | None = None) -> Stage:
     return stage.bind()
 
 
+def keep_versions(stage: Stage, *, enabled: bool = True) -> None:
+    """Let the bucket keep versions, or stop keeping them."""
+    objects = stage.objects
+    if isinstance(objects, MemoryObjects):
+        objects.keep_versions(enabled=enabled)
+        return
+    status = "Enabled" if enabled else "Suspended"
+    objects._client.put_bucket_versioning(Bucket=objects.bucket, VersioningConfiguration={"Status": status})
+
+
 def sqlite_table(folder: Path) -> SqlTable:
     """A created, unbound table in a SQLite file."""
     table = sql_table(f"sqlite:///{folder / 'table.db'}")

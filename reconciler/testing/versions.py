@@ -1,6 +1,6 @@
 """The conformance suite of the S3 ports on a bucket that keeps versions, or has kept them: one fact a test.
 
-Subclass `VersionStoreSuite` beside `ObjectStoreSuite`, say how to make your adapter over such a bucket, and let pytest collect it.
+Subclass `VersionStoreSuite` beside `ObjectStoreSuite`, and say how to make your adapter over such a bucket.
 """
 
 from collections.abc import Mapping

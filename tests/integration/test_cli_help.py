@@ -23,6 +23,7 @@ SUMMARIES = {
     "adopt": "as completed",
     "release": "disputed object go",
     "accept": "replaced a completed one",
+    "restore": "Bring back a deleted object",
 }
 
 
