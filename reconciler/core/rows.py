@@ -227,11 +227,11 @@ def record_stored(entry: ObjectEntry, *, now: datetime) -> Move:
     )
 
 
-def settled(*, etag: str | None, now: datetime) -> Move:
-    """S3 has been told; whoever confirmed before looks again."""
+def settled(*, etag: str | None, version_id: str | None, now: datetime) -> Move:
+    """S3 has been told, of this version; whoever confirmed before looks again."""
     return Move(
         where=Where(statuses=(Status.COMPLETED,), equals={"etag": etag}),
-        sets={"settled_at": now, "confirmed_at": None},
+        sets={"version_id": version_id, "settled_at": now, "confirmed_at": None},
         skip_locked=True,  # a request may settle while it is about to release the same row: the sweep settles again
     )
 

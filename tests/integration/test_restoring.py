@@ -288,6 +288,7 @@ def test_a_copy_that_was_not_settled_is_settled_by_the_sweep(versioned: Stage) -
     assert versioned.tag(key) is Tag.COMPLETING
     versioned.sweep()
     assert (versioned.tag(key), versioned.row(key).settled_at is None) == (Tag.COMPLETED, False)
+    assert versioned.row(key).version_id == versioned.objects.head(key).version_id
 
 
 def test_a_row_that_moved_is_not_restored(memory: Stage) -> None:

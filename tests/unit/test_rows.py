@@ -44,7 +44,7 @@ MOVES: Mapping[str, tuple[Move, set[Status], Status | None]] = {
     "claim_late": (rows.claim_late(now=NOW), {DELETED}, DELETING),
     "hold_back": (rows.hold_back(due_at=NOW + DAY, now=NOW), {PENDING}, None),
     "record_stored": (rows.record_stored(listed(), now=NOW), {PENDING}, None),
-    "settled": (rows.settled(etag=ETAG, now=NOW), {COMPLETED}, None),
+    "settled": (rows.settled(etag=ETAG, version_id=None, now=NOW), {COMPLETED}, None),
     "confirmed": (rows.confirmed(settled_at=None, now=NOW), {COMPLETED}, None),
 }
 BEFORE_DEADLINE = {"complete", "supersede", "take_back"}
