@@ -59,7 +59,8 @@ class Operator:
         tags = self.objects.tags(facts.key)
         if not tag_of(tags).remembers:
             self.objects.put_tags(facts.key, with_status(tags, Tag.COMPLETING), version_id=facts.version_id)
-        if self._there(facts.key).etag != facts.etag:
+        now = self._there(facts.key)
+        if (now.etag, now.version_id) != (facts.etag, facts.version_id):
             raise ObjectChangedError(hint="run it again")
 
     def _adopting(self, row: Upload, facts: ObjectFacts, owner: str) -> rows.Move:
@@ -123,7 +124,8 @@ class Operator:
         facts = find(self.objects, key)
         if facts is None:
             raise NotUploadedError(
-                f"there is no object at {key}", hint="`reconcile release KEY` ends a completed row without an object"
+                f"there is no object at {key}",
+                hint="`reconcile release KEY` ends a completed row without an object, `reconcile restore KEY` brings it back",
             )
         return facts
 

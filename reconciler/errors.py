@@ -16,6 +16,7 @@ ReconcilerError                     1
 │   ├── NotUploadedError            nothing was ever put at the key
 │   ├── NotCompletedError           only a completed upload can be released
 │   ├── NothingToSettleError        the operator's word is not needed for this key
+│   ├── NothingToRestoreError       nothing of this key was deleted, or nothing of it is left
 │   ├── ObjectChangedError          the object was replaced while it was being completed
 │   └── ObjectRefusedError          the object is not what was presigned
 │       ├── EmptyObjectError
@@ -28,6 +29,7 @@ ReconcilerError                     1
 ├── StoreError                      S3 refused, failed, or answered what cannot be believed
 │   ├── ObjectNotFoundError         S3 said NoSuchKey or 404, and nothing else counts as absent
 │   ├── BucketNotFoundError
+│   ├── NotVersionedError           the bucket keeps no versions, so what was deleted is gone
 │   ├── AccessDeniedError           a 403 is never "not there"
 │   │   └── CredentialsError        S3 does not accept who is asking
 │   ├── StoreUnavailableError       unreachable, timed out, or a 5xx: unknown is not absent
@@ -142,6 +144,10 @@ class NothingToSettleError(UploadError):
     """Nothing about this key waits for the operator's word."""
 
 
+class NothingToRestoreError(UploadError):
+    """There is nothing to restore at this key."""
+
+
 class ObjectChangedError(UploadError):
     """The object was replaced while it was being completed."""
 
@@ -200,6 +206,12 @@ class BucketNotFoundError(StoreError):
     """There is no such bucket."""
 
     default_hint = "create the bucket, or correct RECONCILER_BUCKET and the endpoint"
+
+
+class NotVersionedError(StoreError):
+    """The bucket keeps no versions, so what was deleted is gone."""
+
+    default_hint = "restore works from the moment on that the bucket keeps versions: `aws s3api put-bucket-versioning`"
 
 
 class AccessDeniedError(StoreError):

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from reconciler.core.documents import Rule
-from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, Run, Upload
+from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, ObjectVersion, Run, Upload
 from reconciler.core.rows import Move, Where
 
 
@@ -58,8 +58,15 @@ class ObjectReader(Protocol):
         """
         ...
 
-    def tags(self, key: str) -> Mapping[str, str]:
-        """Return the current object's tag set, or raise ObjectNotFoundError."""
+    def tags(self, key: str, *, version_id: str | None = None) -> Mapping[str, str]:
+        """Return the tag set of the current object, or of one version; raise ObjectNotFoundError where there is none."""
+        ...
+
+    def versions(self, key: str) -> Sequence[ObjectVersion]:
+        """Return every version of exactly this key, newest first, delete markers left out.
+
+        Raises NotVersionedError where the bucket has never kept versions.
+        """
         ...
 
     def marker(self, key: str) -> tuple[Binding | None, datetime | None]:
@@ -72,6 +79,14 @@ class ObjectWriter(Protocol):
 
     def put_tags(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
         """Replace the whole tag set, or raise ObjectNotFoundError."""
+        ...
+
+    def copy_back(self, key: str, version_id: str, *, tags: Mapping[str, str]) -> str:
+        """Put the bytes of one version on top again, with its type and metadata and these tags; return the new etag.
+
+        The version must have been tagged so before: some stores copy its tags, whatever they are told. Raises
+        ObjectNotFoundError where there is no such version.
+        """
         ...
 
     def delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
@@ -239,7 +254,7 @@ class Table(TableReader, TableWriter, Protocol):
 
 
 class Journal(Protocol):
-    """Where every deletion is written down: the intent before it, the outcome after it."""
+    """Where every deletion, and every restoration, is written down: the intent before it, the outcome after it."""
 
     def write(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Write lines and flush them to disk before returning; raises JournalError."""

@@ -8,7 +8,7 @@ see the tag `completing` either, and the sweep settles what is left.
 from collections.abc import Mapping
 
 from reconciler.core import rows
-from reconciler.core.model import Status, Tag, tag_of, with_status
+from reconciler.core.model import Status, Tag, with_status
 from reconciler.ports import Clock, Objects, Table
 
 
@@ -21,16 +21,18 @@ def settle(
     tags: Mapping[str, str] | None = None,
     version_id: str | None = None,
 ) -> bool:
-    """Retag one object as completed if its row still is, and note that.
+    """Retag one object as completed if its row still is, and note that, and which version it was.
 
-    `tags` are the ones to keep; without them they are read, and an object tagged `changed` stays so: it is not the one that was
-    completed. Returns whether S3 has been told.
+    `tags` are the ones to keep, and `version_id` is the version they were read of. Without them both sides are looked at again,
+    and an object that is not the one which was completed is left alone. Returns whether S3 has been told.
     """
     row = table.get(key)
     if row is None or row.status is not Status.COMPLETED:
         return False
-    kept = objects.tags(key) if tags is None else tags
-    if tags is None and tag_of(kept) is Tag.CHANGED:
-        return False
-    objects.put_tags(key, with_status(kept, Tag.COMPLETED), version_id=version_id)
-    return bool(table.move([key], rows.settled(etag=row.etag, now=clock.now())))
+    if tags is None:
+        facts = objects.head(key)
+        if facts.etag != row.etag:
+            return False
+        tags, version_id = objects.tags(key), facts.version_id
+    objects.put_tags(key, with_status(tags, Tag.COMPLETED), version_id=version_id)
+    return bool(table.move([key], rows.settled(etag=row.etag, version_id=version_id, now=clock.now())))

@@ -23,6 +23,7 @@ from reconciler.disputes import Operator
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
 from reconciler.planner import Planner
+from reconciler.restoring import Restorer
 from reconciler.settings import Settings, load_settings
 from reconciler.uploads import UploadUseCases
 
@@ -114,6 +115,17 @@ class Deployment:
             signer=self.signer,
             clock=self.clock,
             timing=self.timing,
+            prefix=self.prefix,
+        )
+
+    def restorer(self) -> Restorer:
+        """Return what undoes deletions on a bucket that keeps versions."""
+        return Restorer(
+            objects=self.objects,
+            table=self.table,
+            signer=self.signer,
+            clock=self.clock,
+            journal=self.journal,
             prefix=self.prefix,
         )
 

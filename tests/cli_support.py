@@ -25,7 +25,7 @@ from reconciler import Uploads, logs, wiring
 from reconciler.adapters.s3 import make_client
 from reconciler.adapters.sql import DatabaseClock, tables_as_used
 from reconciler.cli import bucket as bucket_commands
-from reconciler.cli import reconciling
+from reconciler.cli import reconciling, restoring
 from reconciler.cli.main import main
 from reconciler.core.model import Upload, tag_of
 from reconciler.demo.servers import SECRET_KEY, Server
@@ -180,6 +180,11 @@ class Desk:
         terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
         self.patch.setattr(reconciling, "sys", terminal)
         self.patch.setattr(bucket_commands, "sys", terminal)
+        self.patch.setattr(restoring, "sys", terminal)
+
+    def keep_versions(self, status: str = "Enabled") -> None:
+        """Let the bucket keep versions, or suspend that."""
+        self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": status})
 
     def rules(self) -> list[Any]:
         """The bucket's lifecycle rules, as S3 words them."""

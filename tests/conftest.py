@@ -11,7 +11,7 @@ from servers.ceph import INSTALL, ceph, installed
 from servers.postgres import Postgres, postgres
 from servers.promises import RECORD, Recorder, known_fault, plain_name, server_of
 from sqlalchemy import Connection, Engine, event
-from support import Stage, memory_stage, s3_stage, sql_table, sqlite_table
+from support import Stage, keep_versions, memory_stage, s3_stage, sql_table, sqlite_table
 
 from reconciler.adapters.s3 import make_client
 from reconciler.demo.servers import Server, moto, seaweedfs, weed
@@ -155,6 +155,13 @@ def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
         table = sql_table(url)
         yield s3_stage(client, new_bucket(client), table)
         table.engine.dispose()
+
+
+@pytest.fixture
+def versioned(stage: Stage) -> Stage:
+    """The same, where the bucket keeps versions from the beginning of the test."""
+    keep_versions(stage)
+    return stage
 
 
 def connect(server: Server, monkeypatch: pytest.MonkeyPatch) -> Any:

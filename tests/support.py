@@ -24,6 +24,7 @@ from reconciler.core.timing import Timing
 from reconciler.disputes import Operator
 from reconciler.planner import Planner
 from reconciler.presign import PresignedUpload
+from reconciler.restoring import Restorer
 from reconciler.testing import TravellingObjects
 from reconciler.uploads import UploadUseCases
 from reconciler.wiring import new_id
@@ -98,6 +99,20 @@ class Stage:
             prefix=self.prefix,
         )
 
+    @property
+    def restorer(self) -> Restorer:
+        return Restorer(
+            objects=self.objects,
+            table=self.table,
+            signer=self.signer,
+            clock=self.clock,
+            journal=self.journal,
+            prefix=self.prefix,
+        )
+
+    def restore(self, key: str, **asked: str) -> Upload:
+        return self.restorer.restore(self.restorer.find(key, **asked))
+
     def presign(self, *, body: bytes = JPEG, owner: str = OWNER, replaces: str | None = None, **asked: Any) -> PresignedUpload:
         kind = "image/png" if body.startswith(b"\x89PNG") else "image/jpeg"
         given = {"filename": "me.jpg", "content_type": kind, "size": len(body), **asked}
@@ -160,6 +175,16 @@ def memory_stage(*, timing: Timing | None = None) -> Stage:
 
     stage = Stage(objects, MemorySigner("photos"), MemoryTable(), clock, browser, timing=timing or Timing())
     return stage.bind()
+
+
+def keep_versions(stage: Stage, *, enabled: bool = True) -> None:
+    """Let the bucket keep versions, or stop keeping them."""
+    objects = stage.objects
+    if isinstance(objects, MemoryObjects):
+        objects.keep_versions(enabled=enabled)
+        return
+    status = "Enabled" if enabled else "Suspended"
+    objects._client.put_bucket_versioning(Bucket=objects.bucket, VersioningConfiguration={"Status": status})
 
 
 def sqlite_table(folder: Path) -> SqlTable:

@@ -16,7 +16,7 @@ PURPOSES: Mapping[str, str] = {
     "iam-installer": "what may put the lifecycle rules in place",
     "iam-presigner": "what the backend that presigns may do",
     "iam-reader": "what may look: plan, list, show, check",
-    "iam-reconciler": "what init, sweep, apply, adopt and accept may do",
+    "iam-reconciler": "what init, sweep, apply, adopt, accept and restore may do",
     "lifecycle": "the safety net on a bucket without versions",
     "lifecycle-versioned": "the same on a bucket that keeps, or has ever kept, versions",
 }

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler import logs
-from reconciler.cli import bucket, reconciling, render, table, watching
+from reconciler.cli import bucket, exporting, reconciling, render, restoring, table, watching
 from reconciler.errors import ReconcilerError
 from reconciler.settings import load_settings
 from reconciler.wiring import Deployment, deploy
@@ -93,5 +93,13 @@ def main(ctx: click.Context, /, *, verbose: bool, quiet: bool, trace: bool) -> N
     ctx.call_on_close(ctx.obj.close)
 
 
-for command in (*bucket.COMMANDS, *reconciling.COMMANDS, *watching.COMMANDS, *table.COMMANDS):
+COMMANDS = (
+    *bucket.COMMANDS,
+    *reconciling.COMMANDS,
+    *watching.COMMANDS,
+    *table.COMMANDS,
+    *restoring.COMMANDS,
+    *exporting.COMMANDS,
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -134,8 +134,8 @@ def reports(actions: Iterable[Planned]) -> None:
 def _advice(action: Planned) -> str:
     advice = {
         "disputed": "reconcile adopt KEY keeps it, reconcile release KEY lets it go",
-        "changed": "reconcile accept KEY takes the new object, reconcile release KEY lets it go",
-        "missing": "reconcile release KEY ends the row",
+        "changed": "reconcile accept KEY takes the new object, release KEY lets it go; with versions, restore KEY undoes it",
+        "missing": "reconcile release KEY ends the row; with versions, reconcile restore KEY brings it back",
         "held-back": "reconcile adopt KEY keeps it; --accept-restored says that the table is no old backup",
         "unknown": "S3 did not answer; run again",
         "untracked": "--untracked quarantine or --untracked delete removes it",

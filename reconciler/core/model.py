@@ -137,6 +137,26 @@ class ObjectFacts:
         return ObjectEntry(self.key, self.size, self.etag, self.last_modified)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectVersion:
+    """One version of an object on a bucket that keeps versions; a delete marker is none.
+
+    `version_id` is S3's own name for it, `null` for what was stored while no versions were kept. `current`: it is what lies at
+    the key now.
+    """
+
+    version_id: str
+    etag: str
+    size: int
+    last_modified: datetime
+    current: bool = False
+
+    @property
+    def pin(self) -> str | None:
+        """The version id as rows and facts hold it: None for `null`."""
+        return None if self.version_id == "null" else self.version_id
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Which table belongs to which bucket and prefix."""

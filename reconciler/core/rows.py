@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.actions import Reason
-from reconciler.core.model import ObjectEntry, ObjectFacts, Status, Upload
+from reconciler.core.model import ObjectEntry, ObjectFacts, ObjectVersion, Status, Upload
 from reconciler.core.timing import Timing
 
 COLUMNS = tuple(column.name for column in fields(Upload))
@@ -136,6 +136,30 @@ def accept(facts: ObjectFacts, *, was: str | None, now: datetime) -> Move:
     )
 
 
+def restore(row: Upload, version: ObjectVersion, *, owner: str, now: datetime) -> Move:
+    """A tombstone, or a completed row whose object is gone or another, to completed with the bytes of one version; unsettled.
+
+    Row first: a crash before the object is back leaves a completed row without it, which is reported and restored again.
+    """
+    return Move(
+        where=Where(statuses=(row.status,), equals={"etag": row.etag, "deleted_at": row.deleted_at}),
+        sets={
+            "status": Status.COMPLETED,
+            "owner": owner,
+            "completed_at": row.completed_at or now,
+            "settled_at": None,
+            "confirmed_at": None,
+            "deleted_at": None,
+            "reason": None,
+            "etag": version.etag,
+            "version_id": version.pin,
+            "size": version.size,
+            "last_modified": version.last_modified,
+            "stored_at": row.stored_at or now,
+        },
+    )
+
+
 def supersede(*, owner: str, due_at: datetime) -> Move:
     """Bring a pending predecessor's deadline forward."""
     return Move(
@@ -203,11 +227,11 @@ def record_stored(entry: ObjectEntry, *, now: datetime) -> Move:
     )
 
 
-def settled(*, etag: str | None, now: datetime) -> Move:
-    """S3 has been told; whoever confirmed before looks again."""
+def settled(*, etag: str | None, version_id: str | None, now: datetime) -> Move:
+    """S3 has been told, of this version; whoever confirmed before looks again."""
     return Move(
         where=Where(statuses=(Status.COMPLETED,), equals={"etag": etag}),
-        sets={"settled_at": now, "confirmed_at": None},
+        sets={"version_id": version_id, "settled_at": now, "confirmed_at": None},
         skip_locked=True,  # a request may settle while it is about to release the same row: the sweep settles again
     )
 

@@ -12,12 +12,13 @@ from reconciler.testing.travel import TravellingObjects
 
 # Under pytest the suites' asserts explain themselves, if it is told before they are imported; without it nothing is needed.
 if "pytest" in sys.modules:
-    suites = ("keys", "objects", "queues", "samples", "tables", "transactions")
+    suites = ("keys", "objects", "queues", "samples", "tables", "transactions", "versions")
     sys.modules["pytest"].register_assert_rewrite(*(f"reconciler.testing.{name}" for name in suites))
 
 from reconciler.testing.objects import ObjectStoreSuite
 from reconciler.testing.queues import EventQueueSuite, s3_event
 from reconciler.testing.tables import TableSuite
+from reconciler.testing.versions import VersionStoreSuite
 
 __all__ = [
     "EventQueueSuite",
@@ -31,5 +32,6 @@ __all__ = [
     "ObjectStoreSuite",
     "TableSuite",
     "TravellingObjects",
+    "VersionStoreSuite",
     "s3_event",
 ]

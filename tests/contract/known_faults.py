@@ -16,6 +16,8 @@ FAULTS: dict[str, dict[str, str]] = {
         "test_an_object_names_the_rule_that_will_expire_it": "sends no such header",
         "test_every_ticket_has_a_key_of_its_own": "verifies nothing",
         "test_put_tags_may_clear_the_set": "answers 500 to an empty TagSet",
+        "test_suspended_versions_keep_what_was_kept": "deletes every version where versioning is suspended",
+        "test_what_was_stored_before_a_suspension_comes_back": "deletes every version where versioning is suspended",
     },
     "seaweedfs": {
         "test_a_form_is_completed_like_any_upload": "rejects the field `tagging`",

@@ -112,7 +112,7 @@ def for_ceph(document: Any) -> Any:
 
 def _for_ceph(statement: Any) -> Any:
     condition = {name: dict(keys) for name, keys in statement.get("Condition", {}).items()}
-    if statement["Sid"] in ("Complete", "Mend"):
+    if statement["Sid"] in ("Complete", "Mend", "Restore"):
         del condition["StringEquals"][REQUEST_TAG]
     condition = {name: keys for name, keys in condition.items() if keys}
     resource = statement["Resource"]
@@ -322,6 +322,36 @@ def test_the_reconciler_document_plans_applies_and_mends(shop: Shop, stage: Stag
     stage.apply(stage.plan(tags=True, untracked="quarantine"))
     tags = {key: stage.tag(key) for key in stage.keys()}  # noqa: SIM118  a Stage is no mapping
     assert tags == {changed: Tag.CHANGED, lost: Tag.COMPLETED, f"{PREFIX}2026/11/20/untracked.jpg": Tag.QUARANTINED}
+
+
+def test_the_reconciler_document_restores(shop: Shop, stage: Stage) -> None:
+    """A deleted upload comes back on a versioned bucket, and is settled."""
+    shop.versioned()
+    key = stage.upload()
+    shop.grant("iam-completer", "iam-reconciler", change=for_ceph)
+    stage.uploads.complete(key, owner=OWNER)
+    stage.operator.release(key)
+    stage.advance(days=8)
+    stage.sweep()
+    stage.restore(key)
+    assert (stage.row(key).status, stage.tag(key)) == (Status.COMPLETED, Tag.COMPLETED)
+    assert stage.objects.peek(key, length=len(JPEG)).head == JPEG
+
+
+@pytest.mark.parametrize("change", [for_ceph, lambda document: document], ids=["for Ceph", "as it is"])
+def test_the_reconciler_document_uploads_nothing(shop: Shop, change: Callable[[Any], Any]) -> None:
+    """Not even tagged as a copy is, and no copy from elsewhere."""
+    shop.grant("iam-reconciler", change=change)
+    source = shop.put("elsewhere/a.jpg")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        shop.other.put_object(Bucket=shop.bucket, Key=f"{PREFIX}a.jpg", Body=JPEG, Tagging="status=completing")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        shop.other.copy_object(
+            Bucket=shop.bucket,
+            Key=f"{PREFIX}a.jpg",
+            CopySource={"Bucket": shop.bucket, "Key": source},
+            Tagging="status=completing",
+        )
 
 
 @_faulty("asks for s3:DeleteObject on the bucket where objects are deleted in bulk")

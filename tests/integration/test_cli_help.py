@@ -23,6 +23,8 @@ SUMMARIES = {
     "adopt": "as completed",
     "release": "disputed object go",
     "accept": "replaced a completed one",
+    "restore": "Bring back a deleted object",
+    "export": "what install puts",
 }
 
 

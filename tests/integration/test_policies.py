@@ -44,13 +44,21 @@ OBJECT_ACTIONS = {
     "s3:DeleteObjectVersionTagging",
     "s3:GetObject",
     "s3:GetObjectTagging",
+    "s3:GetObjectVersion",
+    "s3:GetObjectVersionTagging",
     "s3:PutObject",
     "s3:PutObjectAcl",
     "s3:PutObjectTagging",
     "s3:PutObjectVersionAcl",
     "s3:PutObjectVersionTagging",
 }
-BUCKET_ACTIONS = {"s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:PutLifecycleConfiguration"}
+BUCKET_ACTIONS = {
+    "s3:GetBucketVersioning",
+    "s3:GetLifecycleConfiguration",
+    "s3:ListBucket",
+    "s3:ListBucketVersions",
+    "s3:PutLifecycleConfiguration",
+}
 TAGGING = {"s3:PutObjectTagging", "s3:PutObjectVersionTagging"}
 # The same reference: which actions fill in which condition key. S3 refuses a policy whose key fits none of its actions.
 KEYS: dict[str, set[str]] = {
@@ -63,7 +71,8 @@ KEYS: dict[str, set[str]] = {
     "s3:ObjectCreationOperation": {"s3:PutObject"},
     "s3:RequestObjectTag/status": {"s3:PutObject", *TAGGING},
     "s3:ExistingObjectTag/status": TAGGING,
-    "s3:prefix": {"s3:ListBucket"},
+    "s3:prefix": {"s3:ListBucket", "s3:ListBucketVersions"},
+    "s3:x-amz-copy-source": {"s3:PutObject"},
     "s3:x-amz-acl": {"s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"},
 }
 OPERATORS = {
@@ -73,6 +82,7 @@ OPERATORS = {
     "NumericGreaterThan",
     "StringEquals",
     "StringEqualsIfExists",
+    "StringLike",
     "StringLikeIfExists",
     "StringNotEquals",
 }
@@ -183,6 +193,8 @@ def holds(operator: str, key: str, values: list[str], context: dict[str, str]) -
     match plain:
         case "StringEquals" | "Bool":
             return context[key] in values
+        case "StringLike":
+            return any(fnmatchcase(context[key], value) for value in values)
         case "StringNotEquals" | "ArnNotEquals":
             return context[key] not in values
         case "NumericGreaterThan":
@@ -206,6 +218,7 @@ def without(context: dict[str, str], *names: str) -> dict[str, str]:
 
 
 WHO, HOW, TAG, WAS = "aws:PrincipalArn", "s3:authType", "s3:RequestObjectTag/status", "s3:ExistingObjectTag/status"
+SOURCE = "s3:x-amz-copy-source"
 BY_HEADER = {HOW: "REST-HEADER", "s3:signatureversion": "AWS4-HMAC-SHA256", "s3:signatureAge": "0", "aws:SecureTransport": "true"}
 CREATES, CONDITIONAL = {"s3:ObjectCreationOperation": "true"}, {"s3:if-none-match": "*"}
 PRESIGNER, COMPLETER, RECONCILER = ({**BY_HEADER, WHO: SAMPLES[role]} for role in ("presigner", "completer", "reconciler"))
@@ -242,7 +255,12 @@ REQUESTS: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "the marker": (PUT, {**RECONCILER, **CREATES, TAG: "system"}, set()),
     "a marker from a slow clock": (PUT, {**RECONCILER, **CREATES, TAG: "system", "s3:signatureAge": "960000"}, set()),
     "the marker's tag": (RETAG, {**RECONCILER, **CREATES, TAG: "system", WAS: "system"}, set()),
-    "a version copied back": (PUT, {**RECONCILER, **CREATES}, set()),
+    "a version copied back": (
+        PUT,
+        {**RECONCILER, **CREATES, TAG: "completing", SOURCE: "photos/uploads/a.jpg?versionId=1"},
+        set(),
+    ),
+    "a version's tag before the copy": (RETAG_VERSION, {**RECONCILER, TAG: "completing", WAS: "pending"}, set()),
     "completing": (RETAG, {**COMPLETER, TAG: "completing", WAS: "pending"}, set()),
     "settling": (RETAG, {**COMPLETER, TAG: "completed", WAS: "completing"}, set()),
     "marking": (RETAG, {**RECONCILER, TAG: "changed", WAS: "completed"}, set()),
@@ -299,12 +317,38 @@ def test_a_role_may_change_tags_only_so(name: str) -> None:
     assert found == TAGS[name]
 
 
+COPIES: dict[str, tuple[dict[str, str], bool]] = {
+    "a version": ({TAG: "completing", SOURCE: "photos/uploads/2026/a.jpg?versionId=1"}, True),
+    "a version, with a slash": ({TAG: "completing", SOURCE: "/photos/uploads/2026/a.jpg?versionId=1"}, True),
+    "one tagged pending": ({TAG: "pending", SOURCE: "photos/uploads/2026/a.jpg"}, False),
+    "one without a tag": ({SOURCE: "photos/uploads/2026/a.jpg"}, False),
+    "an upload": ({TAG: "completing"}, False),
+    "another prefix's object": ({TAG: "completing", SOURCE: "photos/theirs/a.jpg"}, False),
+    "another bucket's object": ({TAG: "completing", SOURCE: "photos2/uploads/a.jpg"}, False),
+}
+
+
+@pytest.mark.parametrize(("context", "allowed"), COPIES.values(), ids=COPIES)
+def test_the_reconciler_puts_nothing_but_copies(context: dict[str, str], *, allowed: bool) -> None:
+    """Of objects under the same prefix, never tagged pending: it cannot upload bytes of its own."""
+    assert applying("iam-reconciler", PUT, context) == ({"Restore"} if allowed else set())
+
+
 MARKER = "uploads/.reconciler/instance.json"
 NEEDED = {
     "a PUT with a tag": ("iam-presigner", PUT, TICKET, "uploads/a.jpg"),
     "the tag of that PUT": ("iam-presigner", RETAG, TICKET, "uploads/a.jpg"),
     "completing a version": ("iam-completer", RETAG_VERSION, {TAG: "completing", WAS: "pending"}, "uploads/a.jpg"),
     "settling a version": ("iam-reconciler", RETAG_VERSION, {TAG: "completed", WAS: "completing"}, "uploads/a.jpg"),
+    "a version's tag before it is copied": (
+        "iam-reconciler",
+        RETAG_VERSION,
+        {TAG: "completing", WAS: "pending"},
+        "uploads/a.jpg",
+    ),
+    "the tag of a copy": ("iam-reconciler", RETAG, {TAG: "completing"}, "uploads/a.jpg"),
+    "a version read": ("iam-reconciler", "s3:GetObjectVersion", {}, "uploads/a.jpg"),
+    "a version's tags read": ("iam-reconciler", "s3:GetObjectVersionTagging", {}, "uploads/a.jpg"),
     "the marker": ("iam-reconciler", PUT, {TAG: "system"}, MARKER),
     "the marker's tag": ("iam-reconciler", RETAG, {TAG: "system"}, MARKER),
 }

@@ -272,7 +272,7 @@ def test_what_was_settled_since_the_look_is_not_confirmed_by_it(memory: Stage) -
     plan = memory.planner.sweep()
     assert plan.counts() == {"confirm (unconfirmed)": 1}
     memory.advance(minutes=1)
-    memory.table.move([key], rows.settled(etag=memory.row(key).etag, now=memory.clock.now()))
+    memory.table.move([key], rows.settled(etag=memory.row(key).etag, version_id=None, now=memory.clock.now()))
     memory.apply(plan)
     assert memory.row(key).confirmed_at is None
 

@@ -10,7 +10,7 @@ from unit.builders import DAY, ETAG, HOUR, NOW, OTHER_ETAG, TICK, listed, looked
 
 from reconciler.core import rows
 from reconciler.core.actions import Reason
-from reconciler.core.model import Status, Upload
+from reconciler.core.model import ObjectVersion, Status, Upload
 from reconciler.core.rows import COLUMNS, EVERY, LIVE, Move, Where
 from reconciler.core.timing import Timing
 
@@ -18,6 +18,7 @@ PENDING, COMPLETED, DELETING, DELETED, QUARANTINED = Status
 TIMING = Timing()
 OLD = NOW - 30 * DAY
 OWNER = "user:42"
+VERSION = ObjectVersion(version_id="v1", etag=ETAG, size=1000, last_modified=OLD)
 
 WHERES: Mapping[str, tuple[Where, set[Status]]] = {
     "due": (rows.due(NOW), {PENDING, QUARANTINED}),
@@ -33,6 +34,7 @@ MOVES: Mapping[str, tuple[Move, set[Status], Status | None]] = {
     "adopt": (rows.adopt(looked_at(), owner=OWNER, now=NOW), {PENDING, QUARANTINED, DELETED}, COMPLETED),
     "take_back": (rows.take_back(looked_at(), owner=OWNER, now=NOW, timing=TIMING), {DELETING}, COMPLETED),
     "accept": (rows.accept(looked_at(), was=ETAG, now=NOW), {COMPLETED}, None),
+    "restore": (rows.restore(upload(DELETED, deleted_at=OLD), VERSION, owner=OWNER, now=NOW), {DELETED}, COMPLETED),
     "supersede": (rows.supersede(owner=OWNER, due_at=OLD), {PENDING}, None),
     "release": (rows.release(owner=OWNER, due_at=NOW), {COMPLETED}, DELETING),
     "release_disputed": (rows.release_disputed(due_at=NOW), {PENDING, QUARANTINED, DELETED}, DELETING),
@@ -42,7 +44,7 @@ MOVES: Mapping[str, tuple[Move, set[Status], Status | None]] = {
     "claim_late": (rows.claim_late(now=NOW), {DELETED}, DELETING),
     "hold_back": (rows.hold_back(due_at=NOW + DAY, now=NOW), {PENDING}, None),
     "record_stored": (rows.record_stored(listed(), now=NOW), {PENDING}, None),
-    "settled": (rows.settled(etag=ETAG, now=NOW), {COMPLETED}, None),
+    "settled": (rows.settled(etag=ETAG, version_id=None, now=NOW), {COMPLETED}, None),
     "confirmed": (rows.confirmed(settled_at=None, now=NOW), {COMPLETED}, None),
 }
 BEFORE_DEADLINE = {"complete", "supersede", "take_back"}
@@ -95,7 +97,7 @@ def test_a_move_leads_to_its_status(name: str) -> None:
 def test_a_move_sets_columns_that_exist(name: str) -> None:
     """And never the key or the bucket, nor the owner but by the operator's word."""
     kept = {"key", "bucket", "object_url", "created_at", "expires_at"} | (
-        {"owner"} if name not in ("adopt", "take_back") else set()
+        {"owner"} if name not in ("adopt", "take_back", "restore") else set()
     )
     assert set(MOVES[name][0].sets) <= set(COLUMNS) - kept
 
@@ -117,6 +119,7 @@ def test_nothing_revives_a_claimed_row() -> None:
         ("bury", DELETING),
         ("take_back", DELETING),
         ("adopt", DELETED),
+        ("restore", DELETED),
         ("release_disputed", DELETED),
         ("claim_late", DELETED),
     }
@@ -128,6 +131,8 @@ def test_nothing_revives_a_claimed_row() -> None:
         pytest.param(MOVES["complete"][0], {"owner": "user:7"}, id="complete-other-owner"),
         pytest.param(MOVES["complete"][0], {"due_at": NOW}, id="complete-at-the-deadline"),
         pytest.param(MOVES["accept"][0], {"etag": OTHER_ETAG}, id="accept-other-etag"),
+        pytest.param(MOVES["restore"][0], {"etag": OTHER_ETAG}, id="restore-other-etag"),
+        pytest.param(MOVES["restore"][0], {"deleted_at": NOW}, id="restore-deleted-again"),
         pytest.param(MOVES["supersede"][0], {"owner": "user:7"}, id="supersede-other-owner"),
         pytest.param(MOVES["supersede"][0], {"due_at": OLD}, id="supersede-never-later"),
         pytest.param(MOVES["release"][0], {"owner": "user:7"}, id="release-other-owner"),
@@ -174,7 +179,7 @@ def test_a_condition_asks_for_more_than_a_status(name: str, unmet: dict[str, Any
 
 def test_what_the_next_run_can_do_as_well_waits_for_nobody() -> None:
     """A sweep leaves out what an open transaction has locked; what a person or a form asked for waits, and so does a fact."""
-    waiting = {"complete", "adopt", "take_back", "accept", "release", "release_disputed", "bury"}
+    waiting = {"complete", "adopt", "take_back", "accept", "restore", "release", "release_disputed", "bury"}
     assert {name for name, (move, _, _) in MOVES.items() if not move.skip_locked} == waiting
 
 

@@ -1,38 +1,29 @@
 """A bucket in memory: its objects, its lifecycle rules, and a signer whose addresses do not exist."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
+from reconciler.adapters.memory.history import NULL, History, MemoryObject
 from reconciler.core.documents import Rule
-from reconciler.core.model import Binding, ObjectEntry, ObjectFacts
-from reconciler.errors import BucketNotFoundError, EmptyObjectError, ObjectNotFoundError
+from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, ObjectVersion
+from reconciler.errors import BucketNotFoundError, EmptyObjectError, NotVersionedError, ObjectNotFoundError
 from reconciler.ports import Clock, SignedRequest, Target
 
 PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    body: bytes
-    content_type: str
-    tags: Mapping[str, str]
-    last_modified: datetime
-
-    @property
-    def etag(self) -> str:
-        return hashlib.md5(self.body, usedforsecurity=False).hexdigest()
-
-
 class MemoryObjects:
-    """A bucket in memory. `put` stands for what a browser or anybody else does to it."""
+    """A bucket in memory. `put` stands for what a browser or anybody else does to it.
+
+    `keep_versions` stands for putting its versioning: from then on what is overwritten or deleted remains as a version.
+    """
 
     def __init__(self, bucket: str, clock: Clock) -> None:
         self._bucket = bucket
         self._clock = clock
-        self._objects: dict[str, _Object] = {}
+        self._history = History()
         self._markers: dict[str, Binding] = {}
         self.exists = True
 
@@ -43,7 +34,11 @@ class MemoryObjects:
 
     def put(self, key: str, body: bytes, *, content_type: str = "", tags: Mapping[str, str] | None = None) -> None:
         """Store an object, overwriting what was there, tags and all."""
-        self._objects[key] = _Object(body, content_type, dict(tags or {}), self._clock.now())
+        self._history.put(key, MemoryObject(body, content_type, dict(tags or {}), self._clock.now()))
+
+    def keep_versions(self, *, enabled: bool = True) -> None:
+        """Enable versioning, or suspend it."""
+        self._history.enabled = enabled
 
     def body(self, key: str) -> bytes:
         """Return an object's bytes."""
@@ -52,9 +47,10 @@ class MemoryObjects:
     def pages(self, prefix: str, *, start_after: str = "") -> Iterator[Sequence[ObjectEntry]]:
         """List the prefix in key order, page by page."""
         self._check_bucket()
-        keys = sorted(key for key in self._objects if key.startswith(prefix) and key > start_after)
+        keys = sorted(key for key in self._history.present() if key.startswith(prefix) and key > start_after)
         for start in range(0, len(keys), PAGE):
-            yield [self._entry(key) for key in keys[start : start + PAGE] if key in self._objects]
+            found = ((key, self._history.current(key)) for key in keys[start : start + PAGE])
+            yield [ObjectEntry(key, len(each.body), each.etag, each.last_modified) for key, each in found if each]
 
     def head(self, key: str) -> ObjectFacts:
         """Return the current object's facts."""
@@ -67,24 +63,38 @@ class MemoryObjects:
             raise EmptyObjectError
         return replace(facts, head=self._found(key).body[:length])
 
-    def tags(self, key: str) -> Mapping[str, str]:
-        """Return the current object's tag set."""
-        return dict(self._found(key).tags)
+    def tags(self, key: str, *, version_id: str | None = None) -> Mapping[str, str]:
+        """Return the tag set of the current object, or of one version."""
+        return dict(self._found(key, version_id).tags)
 
-    def put_tags(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:  # noqa: ARG002
+    def versions(self, key: str) -> Sequence[ObjectVersion]:
+        """Return every version of the key, newest first."""
+        self._check_bucket()
+        if self._history.enabled is None:
+            raise NotVersionedError
+        return self._history.versions(key)
+
+    def put_tags(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
         """Replace the whole tag set."""
-        self._objects[key] = replace(self._found(key), tags=dict(tags))
+        found = self._found(key, version_id)
+        self._history.change(key, found, replace(found, tags=dict(tags)))
+
+    def copy_back(self, key: str, version_id: str, *, tags: Mapping[str, str]) -> str:
+        """Put the bytes of one version on top again."""
+        found = self._found(key, version_id)
+        self.put(key, found.body, content_type=found.content_type, tags=tags)
+        return found.etag
 
     def delete(self, targets: Sequence[Target]) -> Mapping[str, str]:
         """Delete the objects; one whose etag has changed stays."""
         self._check_bucket()
         errors = {}
         for target in targets:
-            found = self._objects.get(target.key)
+            found = self._history.current(target.key)
             if found and target.etag and found.etag != target.etag:
                 errors[target.key] = "PreconditionFailed"
             else:
-                self._objects.pop(target.key, None)
+                self._history.delete(target.key)
         return errors
 
     def marker(self, key: str) -> tuple[Binding | None, datetime | None]:
@@ -103,16 +113,12 @@ class MemoryObjects:
         if not self.exists:
             raise BucketNotFoundError
 
-    def _found(self, key: str) -> _Object:
+    def _found(self, key: str, version_id: str | None = None) -> MemoryObject:
         self._check_bucket()
-        try:
-            return self._objects[key]
-        except KeyError as error:
-            raise ObjectNotFoundError(f"looking at {key}: NoSuchKey") from error
-
-    def _entry(self, key: str) -> ObjectEntry:
-        found = self._objects[key]
-        return ObjectEntry(key, len(found.body), found.etag, found.last_modified)
+        found = self._history.current(key) if version_id is None else self._history.version(key, version_id)
+        if found is None:
+            raise ObjectNotFoundError(f"looking at {key}: NoSuchKey")
+        return found
 
     def _facts(self, key: str) -> ObjectFacts:
         found = self._found(key)
@@ -122,6 +128,7 @@ class MemoryObjects:
             etag=found.etag,
             last_modified=found.last_modified,
             content_type=found.content_type,
+            version_id=None if found.version_id == NULL else found.version_id,
             tag_count=len(found.tags) or None,
         )
 

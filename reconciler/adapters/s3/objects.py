@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
 from reconciler.adapters.s3.errors import mapped
+from reconciler.adapters.s3.versions import S3Versions, absent_version
 from reconciler.core.model import STATUS_TAG, Binding, ObjectEntry, ObjectFacts, Tag
 from reconciler.errors import ObjectNotFoundError, StoreError
 
@@ -29,7 +30,7 @@ CONFLICT_WAITS = (0.05, 0.2, 0.8)  # seconds; two who tag one object at once: 40
 _PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
-class S3Objects:
+class S3Objects(S3Versions):
     """ObjectReader and ObjectWriter over one bucket. Without `bulk_delete` every deletion is a request of its own."""
 
     def __init__(self, client: S3Client, bucket: str, *, bulk_delete: bool = True) -> None:
@@ -64,10 +65,11 @@ class S3Objects:
             answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{length - 1}")
             return _facts(key, answer, head=answer["Body"].read(length))
 
-    def tags(self, key: str) -> Mapping[str, str]:
-        """Return the current object's tag set."""
-        with mapped(f"reading the tags of {key}"):
-            answer = self._client.get_object_tagging(Bucket=self._bucket, Key=key)
+    def tags(self, key: str, *, version_id: str | None = None) -> Mapping[str, str]:
+        """Return the tag set of the current object, or of one version."""
+        version = {"VersionId": version_id} if version_id else {}
+        with absent_version(), mapped(f"reading the tags of {key}"):
+            answer = self._client.get_object_tagging(Bucket=self._bucket, Key=key, **version)  # type: ignore[arg-type]
         return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])}
 
     def put_tags(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
@@ -76,7 +78,7 @@ class S3Objects:
         version = {"VersionId": version_id} if version_id else {}
         for wait in (*CONFLICT_WAITS, None):
             try:
-                with mapped(f"tagging {key}"):
+                with absent_version(), mapped(f"tagging {key}"):
                     self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=request, **version)  # type: ignore[arg-type]
             except StoreError as error:
                 if wait is None or error.facts.get("code") != "OperationAborted":
