@@ -14,10 +14,11 @@ from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
 from reconciler.adapters.journal import FileJournal
-from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
+from reconciler.adapters.s3 import S3Bucket, S3Objects, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
+from reconciler.core.wanted import Wanted
 from reconciler.disputes import Operator
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
@@ -46,7 +47,7 @@ class Deployment:
     objects: Objects
     signer: Signer
     table: SqlTable
-    lifecycle: S3Lifecycle
+    configuration: S3Bucket
     clock: Clock
     journal: Journal
 
@@ -113,13 +114,16 @@ class Deployment:
         )
 
     def installer(self) -> Installer:
-        """Return what installs and checks the lifecycle rules."""
+        """Return what installs and checks the bucket's configuration."""
         return Installer(
-            store=self.lifecycle,
-            document=documents.load("lifecycle"),
-            versioned_document=documents.load("lifecycle-versioned"),
+            bucket=self.configuration,
+            name=self.settings.bucket,
+            wanted=Wanted(
+                documents={name: documents.load(name) for name in documents.names()},
+                values=self.settings.document_values(),
+                prefix=self.prefix,
+            ),
             timing=self.timing,
-            prefix=self.prefix,
         )
 
 
@@ -141,7 +145,7 @@ def deploy(
         objects=objects or S3Objects(client, settings.bucket),
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
         table=here,
-        lifecycle=S3Lifecycle(client, settings.bucket),
+        configuration=S3Bucket(client, settings.bucket),
         clock=clock or DatabaseClock(here.engine),
         journal=journal or FileJournal(settings.journal),
     )
