@@ -17,6 +17,7 @@ from reconciler.wiring import Deployment
 
 DRIFT = 3
 IN_PART = 5
+PARTS = [name.value for name in PartName]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -51,19 +52,19 @@ def init(ctx: click.Context, *, rebind: bool, yes: bool) -> None:
 
 
 @click.command()
-@parts_options(*PartName)
+@parts_options(*PARTS)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def install(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ...], yes: bool) -> None:
-    """Put the bucket's configuration in place: lifecycle rules, CORS, notifications, bucket policy.
+    """Put the bucket's configuration in place: the safety net.
 
-    The lifecycle rules are the safety net: they expire what is still tagged pending after a week, if nobody runs the sweep. The
+    Lifecycle rules, CORS, notifications, and a bucket policy. The lifecycle rules are the safety net: they expire what is still tagged pending after a week, if nobody runs the sweep. The
     other parts need settings of their own, and are left out without.
 
     What others have put there stays as it is. Everything is read back and compared.
     """
     here: Deployment = ctx.obj.here
-    names = _chosen([*PartName], only, without)
+    names = _chosen(PARTS, only, without)
     installer = here.installer()
     if PartName.LIFECYCLE in names:
         installer.check_timing()
@@ -101,7 +102,7 @@ def _install(installer: Installer, looks: Sequence[Look]) -> int:
 
 
 @click.command()
-@parts_options(*PartName, VERIFIED)
+@parts_options(*PARTS, VERIFIED)
 @format_option
 @click.pass_context
 def check(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ...], output: str) -> None:
@@ -111,7 +112,7 @@ def check(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ...]
     ownership, versioning and TLS, which install leaves alone.
     """
     here: Deployment = ctx.obj.here
-    names = _chosen([*PartName, VERIFIED], only, without)
+    names = _chosen([*PARTS, VERIFIED], only, without)
     installer = here.installer()
     if PartName.LIFECYCLE in names:
         installer.check_timing()

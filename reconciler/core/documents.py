@@ -167,7 +167,7 @@ def _value(name: str, values: Mapping[str, Value]) -> str | int:
 def _values(name: str, values: Mapping[str, Value]) -> list[str | int]:
     found = values.get(name, ())
     several: list[str | int] = [found] if isinstance(found, str | int) else list(dict.fromkeys(found))
-    if not several:
+    if not is_given(found):
         raise SettingsError(f"the policy document needs a value for {name!r}", hint=f"give it with --set {name}=...")
     return several
 
@@ -184,4 +184,4 @@ def pending_rule_id(prefix: str) -> str:
 
 def same_meaning(one: Rule, other: Rule) -> bool:
     """Say whether two lifecycle rules mean the same, however a store writes their filter."""
-    return of_rule(one) == of_rule(other)
+    return bool(of_rule(one) == of_rule(other))

@@ -70,7 +70,7 @@ def of_statement(statement: Item) -> Any:
             found[element] = _condition(value)
         else:
             found[element] = value
-    return {name: value for name, value in found.items() if value not in ({}, None)}
+    return {name: value for name, value in found.items() if value != {}}
 
 
 def _principals(value: Any) -> Any:

@@ -29,6 +29,11 @@ _NOTIFICATIONS = {
     "function": "LambdaFunctionConfigurations",
 }
 _EVENTBRIDGE = "EventBridgeConfiguration"
+_DESTINATION_HINT = (
+    "does the destination exist, and let this bucket send (`reconcile policy queue-policy`)? does another's notification ask for "
+    "the same events (`reconcile check` names it)? Ceph knows topics alone"
+)
+_POLICY_HINT = "a store that knows less than AWS does not take all of it (policies/README.md): leave it out with --without policy"
 
 
 class _Store(Protocol):
@@ -161,12 +166,19 @@ class _Policy:
         return Configuration(tuple(stated) if isinstance(stated, list) else (stated,), document)
 
     def write(self, found: Configuration) -> None:
-        with _known(f"writing the policy of {self._bucket}"):
-            if not found.items:
+        what = f"writing the policy of {self._bucket}"
+        if not found.items:
+            with _known(what):
                 self._client.delete_bucket_policy(Bucket=self._bucket)
-                return
-            rest = found.rest or {"Version": _POLICY_VERSION}
-            self._client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps({**rest, "Statement": list(found.items)}))
+            return
+        rest = found.rest or {"Version": _POLICY_VERSION}
+        try:
+            with _known(what):
+                self._client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps({**rest, "Statement": list(found.items)}))
+        except StoreError as error:
+            if error.facts.get("code") in ("MalformedPolicy", "InvalidPolicyDocument"):
+                raise StoreError(error.message, hint=_POLICY_HINT, code=error.facts["code"]) from error
+            raise
 
 
 class _Notifications:
@@ -192,21 +204,24 @@ class _Notifications:
                 wanted[_EVENTBRIDGE] = {}
             else:
                 wanted.setdefault(_NOTIFICATIONS[item["Kind"]], []).append({k: v for k, v in item.items() if k != "Kind"})
+        what = f"writing the notifications of {self._bucket}"
         try:
-            with _known(f"writing the notifications of {self._bucket}"):
+            with _known(what):
                 self._client.put_bucket_notification_configuration(Bucket=self._bucket, NotificationConfiguration=wanted)
         except StoreError as error:
-            _tell_what_is_refused(error)
-            raise
+            raise _refused_notifications(error, what) from error
 
 
-def _tell_what_is_refused(error: StoreError) -> None:
-    """Raise NotSupportedError where the store means that it does not know an event, or notifications at all."""
+def _refused_notifications(error: StoreError, what: str) -> StoreError:
+    """Tell a store that does not know an event, or notifications at all, from one that does not like these."""
     code, said = error.facts.get("code"), error.message.rpartition(": ")[2]
-    # SeaweedFS takes the request for one that creates the bucket. Ceph refuses events that it does not know without a word.
-    of_events = code == "InvalidArgument" and (said == code or "not supported" in said)
-    if code == "BucketAlreadyOwnedByYou" or of_events:
-        raise _not_supported(error) from error
+    if code == "BucketAlreadyOwnedByYou":  # SeaweedFS takes the request for one that creates the bucket
+        return NotSupportedError(f"{what}: the store knows none")
+    if code == "InvalidArgument" and (said == code or "not supported" in said):  # Ceph says nothing more of an unknown event
+        return _not_supported(error)
+    if code in ("InvalidArgument", "MalformedXML", "NoSuchKey"):
+        return StoreError(error.message, hint=_DESTINATION_HINT, code=code)
+    return error
 
 
 def _read(what: str, empty: str, ask: Callable[..., Any], bucket: str) -> Any:
