@@ -58,8 +58,8 @@ def init(ctx: click.Context, *, rebind: bool, yes: bool) -> None:
 def install(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ...], yes: bool) -> None:
     """Put the bucket's configuration in place: the safety net.
 
-    Lifecycle rules, CORS, notifications, and a bucket policy. The lifecycle rules are the safety net: they expire what is still tagged pending after a week, if nobody runs the sweep. The
-    other parts need settings of their own, and are left out without.
+    Lifecycle rules expire what is still tagged pending after a week, if nobody runs the sweep. CORS, notifications and a bucket
+    policy need settings of their own, and are left out without.
 
     What others have put there stays as it is. Everything is read back and compared.
     """

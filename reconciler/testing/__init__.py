@@ -12,13 +12,15 @@ from reconciler.testing.travel import TravellingObjects
 
 # Under pytest the suites' asserts explain themselves, if it is told before they are imported; without it nothing is needed.
 if "pytest" in sys.modules:
-    suites = ("keys", "objects", "samples", "tables", "transactions")
+    suites = ("configuration", "keys", "objects", "samples", "tables", "transactions")
     sys.modules["pytest"].register_assert_rewrite(*(f"reconciler.testing.{name}" for name in suites))
 
+from reconciler.testing.configuration import BucketConfigurationSuite
 from reconciler.testing.objects import ObjectStoreSuite
 from reconciler.testing.tables import TableSuite
 
 __all__ = [
+    "BucketConfigurationSuite",
     "ListJournal",
     "MemoryBucket",
     "MemoryObjects",

@@ -161,7 +161,7 @@ class _Policy:
         try:
             document = json.loads(found["Policy"])
             stated = document.pop("Statement")
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(f"{what}: the store answers with what is no policy document") from error
         return Configuration(tuple(stated) if isinstance(stated, list) else (stated,), document)
 
