@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from reconciler.core.documents import Rule
 from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, ObjectVersion, Run, Upload
+from reconciler.core.parts import Configuration, PartName
 from reconciler.core.rows import Move, Where
 
 
@@ -105,22 +105,30 @@ class Objects(ObjectReader, ObjectWriter, Protocol):
     """Both sides of the bucket, for those who complete and apply."""
 
 
-class LifecycleStore(Protocol):
-    """The bucket's lifecycle configuration."""
+class BucketConfiguration(Protocol):
+    """The bucket's own configuration, part by part. Each verb may raise NotSupportedError, where the store does not know such."""
 
-    def versioned(self) -> bool:
-        """Say whether the bucket keeps (or has ever kept) versions."""
-        ...
-
-    def rules(self) -> list[Rule]:
-        """Return every rule, more than one condition of a filter under `And`, as S3 words it.
+    def read(self, name: PartName) -> Configuration:
+        """Return a part as it is now, in the store's words; several conditions of a lifecycle filter under `And`.
 
         A denied read raises; it is never an empty configuration.
         """
         ...
 
-    def put_rules(self, rules: Sequence[Rule]) -> None:
-        """Replace every rule, carrying along what else the configuration holds."""
+    def write(self, name: PartName, configuration: Configuration) -> None:
+        """Replace a part as a whole, with what else it holds. One without items is removed."""
+        ...
+
+    def versioning(self) -> str:
+        """Return `Enabled`, `Suspended`, or nothing where versions were never kept."""
+        ...
+
+    def access_block(self) -> Mapping[str, bool]:
+        """Return the switches of block-public-access by S3's names; none where nothing was set."""
+        ...
+
+    def ownership(self) -> str:
+        """Return who owns new objects, in S3's word; nothing where nothing was set."""
         ...
 
 

@@ -14,11 +14,12 @@ from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
 from reconciler.adapters.journal import open_journal
-from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
+from reconciler.adapters.s3 import S3Bucket, S3Objects, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
 from reconciler.consumer import Allowance, Consumer
+from reconciler.core.wanted import Wanted
 from reconciler.disputes import Operator
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     from reconciler.ports import Clock, Journal, Objects, Signer
 
 
+def wanted_by(settings: Settings) -> Wanted:
+    """Return what the settings want of the bucket's configuration."""
+    loaded = {name: documents.load(name) for name in documents.names()}
+    return Wanted(documents=loaded, values=settings.document_values(), prefix=settings.prefix)
+
+
 def new_id() -> str:
     """Return a fresh id for an instance, a plan or a run."""
     return str(uuid4())
@@ -48,7 +55,7 @@ class Deployment:
     objects: Objects
     signer: Signer
     table: SqlTable
-    lifecycle: S3Lifecycle
+    configuration: S3Bucket
     clock: Clock
     journal: Journal
 
@@ -130,13 +137,12 @@ class Deployment:
         )
 
     def installer(self) -> Installer:
-        """Return what installs and checks the lifecycle rules."""
+        """Return what installs and checks the bucket's configuration."""
         return Installer(
-            store=self.lifecycle,
-            document=documents.load("lifecycle"),
-            versioned_document=documents.load("lifecycle-versioned"),
+            bucket=self.configuration,
+            name=self.settings.bucket,
+            wanted=wanted_by(self.settings),
             timing=self.timing,
-            prefix=self.prefix,
         )
 
 
@@ -158,7 +164,7 @@ def deploy(
         objects=objects or S3Objects(client, settings.bucket, bulk_delete=settings.bulk_delete),
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
         table=here,
-        lifecycle=S3Lifecycle(client, settings.bucket),
+        configuration=S3Bucket(client, settings.bucket),
         clock=clock or DatabaseClock(here.engine),
         journal=journal or open_journal(settings.journal),
     )
