@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler import logs
-from reconciler.cli import bucket, reconciling, render, table
+from reconciler.cli import bucket, doctor, reconciling, render, table
 from reconciler.errors import ReconcilerError
 from reconciler.settings import load_settings
 from reconciler.wiring import Deployment, deploy
@@ -92,5 +92,5 @@ def main(ctx: click.Context, /, *, verbose: bool, quiet: bool, trace: bool) -> N
     ctx.call_on_close(ctx.obj.close)
 
 
-for command in (*bucket.COMMANDS, *reconciling.COMMANDS, *table.COMMANDS):
+for command in (*bucket.COMMANDS, *doctor.COMMANDS, *reconciling.COMMANDS, *table.COMMANDS):
     main.add_command(command)
