@@ -6,7 +6,9 @@ Everything happens in a folder of its own that every finder skips, and is taken 
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from reconciler.core.dialects import Findings
 from reconciler.core.keys import SYSTEM_FOLDER
 from reconciler.core.promises import PROMISES, Finding, Result, untried
 from reconciler.core.roles import PERMISSIONS, May, RoleFinding, judge
@@ -14,6 +16,7 @@ from reconciler.ports import RawStore, Signer
 from reconciler.probes import deployment, forms, multipart, objects, uploads
 from reconciler.probes.bench import Bench, NotTriedError, Probe, Setting
 from reconciler.probes.permissions import permissions
+from reconciler.probes.policy import try_policy
 
 PROBES: Mapping[str, Probe] = {**uploads.PROBES, **forms.PROBES, **objects.PROBES, **multipart.PROBES, **deployment.PROBES}
 DAILY = ("presigner", "completer", "reconciler")
@@ -42,12 +45,16 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doctor:
-    """Tries one bucket out. `roles` are the actions that each role needs, from its policy document."""
+    """Tries one bucket out.
+
+    `roles` are the actions that each role needs, from its policy document; `policies` the bucket policy by dialect, unfilled.
+    """
 
     store: RawStore
     signer: Signer
     here: Setting
     roles: Mapping[str, frozenset[str]]
+    policies: Mapping[str, Any]
     new_id: Callable[[], str]
     bench: Bench = field(init=False)
 
@@ -87,6 +94,14 @@ class Doctor:
             return probe.run(self.bench)
         except NotTriedError as error:
             return untried(str(error))
+
+    def policy(self, *, kept: Findings | None = None) -> Findings:
+        """Try out what the store makes of each statement of the bucket policy, in both dialects.
+
+        What cannot be tried this time stays as it was kept. Raises NotTriedError where nothing can be: the policy cannot be
+        read or put, or somebody else changes it meanwhile.
+        """
+        return try_policy(self.bench, self.policies).over(kept or Findings())
 
     def tidy(self) -> list[str]:
         """Take everything away that was put, and return the keys that may still be there. May be called again."""

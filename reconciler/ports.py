@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from reconciler.core.dialects import Findings
 from reconciler.core.documents import Rule
 from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, Run, Upload
 from reconciler.core.rows import Move, Where
@@ -337,6 +338,11 @@ class RawStore(Protocol):
         """The address of the store."""
         ...
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether the store is AWS's own."""
+        ...
+
     def ask(self, operation: str, *, old: bool = False, **parameters: Any) -> Answer:
         """Send one request of S3's API about the bucket, such as put_object; signed with SigV2 where `old`."""
         ...
@@ -353,4 +359,16 @@ class RawStore(Protocol):
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", fields: Any = None
     ) -> Answer:
         """Send a request as a browser would: without any signature but the one in the URL or the form."""
+        ...
+
+
+class FindingsStore(Protocol):
+    """Where a bucket keeps what its store makes of the bucket policy, so that nobody has to try it out to know."""
+
+    def read(self) -> Findings | None:
+        """Return what was kept; None where nothing was. StoreError where it cannot be understood."""
+        ...
+
+    def write(self, findings: Findings) -> None:
+        """Keep these instead."""
         ...

@@ -20,6 +20,7 @@ from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Raw, S3Signer, make
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
+from reconciler.core.dialects import AWS, PORTABLE
 from reconciler.core.documents import fill, pending_rule_id
 from reconciler.core.roles import ROLES, actions
 from reconciler.disputes import Operator
@@ -173,6 +174,7 @@ def make_doctor(settings: Settings, *, client: S3Client | None = None, clock: Cl
             sleep=time.sleep,
         ),
         roles={role: actions(documents.load(f"iam-{role}")) for role in ROLES},
+        policies={AWS: documents.load("bucket-policy"), PORTABLE: documents.load("bucket-policy-portable")},
         new_id=new_id,
     )
 

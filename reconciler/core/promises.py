@@ -107,7 +107,8 @@ PROMISES = (
     Promise(
         id="create-once",
         text="refuses a PUT that is replayed (`If-None-Match`)",
-        instead="keep `RECONCILER_URL_LIFE` short, and plan often: a URL used again replaces the bytes, and the tag, even after completion",
+        instead="keep `RECONCILER_URL_LIFE` short, and plan often: a URL that is used again replaces bytes and tag, "
+        "even after completion",
     ),
     Promise(
         id="form",

@@ -2,8 +2,9 @@
 
 from reconciler.adapters.s3.bucket import S3Lifecycle
 from reconciler.adapters.s3.client import make_client
+from reconciler.adapters.s3.findings import S3Findings
 from reconciler.adapters.s3.objects import S3Objects
 from reconciler.adapters.s3.raw import S3Raw
 from reconciler.adapters.s3.signer import S3Signer
 
-__all__ = ["S3Lifecycle", "S3Objects", "S3Raw", "S3Signer", "make_client"]
+__all__ = ["S3Findings", "S3Lifecycle", "S3Objects", "S3Raw", "S3Signer", "make_client"]

@@ -11,6 +11,7 @@ import boto3
 import urllib3
 from botocore.config import Config
 
+from reconciler.adapters.s3.client import is_aws
 from reconciler.adapters.s3.errors import mapped
 from reconciler.errors import BucketNotFoundError, CredentialsError, StoreError, StoreUnavailableError
 from reconciler.ports import Answer, SignedRequest
@@ -40,6 +41,11 @@ class S3Raw:
     def endpoint(self) -> str:
         """The address of the store."""
         return self._client.meta.endpoint_url
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether the store is AWS's own."""
+        return is_aws(self._client)
 
     def ask(self, operation: str, *, old: bool = False, **parameters: Any) -> Answer:
         """Send one request of S3's API about the bucket; signed with SigV2 where `old`."""
