@@ -12,13 +12,15 @@ from reconciler.core.dialects import Findings
 from reconciler.core.keys import SYSTEM_FOLDER
 from reconciler.core.promises import PROMISES, Finding, Result, untried
 from reconciler.core.roles import PERMISSIONS, May, RoleFinding, judge
-from reconciler.ports import RawStore, Signer
+from reconciler.errors import StoreError
+from reconciler.ports import FindingsStore, RawStore, Signer
 from reconciler.probes import deployment, forms, multipart, objects, uploads
 from reconciler.probes.bench import Bench, NotTriedError, Probe, Setting
 from reconciler.probes.permissions import permissions
 from reconciler.probes.policy import try_policy
 
 PROBES: Mapping[str, Probe] = {**uploads.PROBES, **forms.PROBES, **objects.PROBES, **multipart.PROBES, **deployment.PROBES}
+NOT_TRIED = "what this store makes of the bucket policy was not tried"
 DAILY = ("presigner", "completer", "reconciler")
 """The roles without which a deployment does not run; each may have credentials of its own."""
 
@@ -87,9 +89,10 @@ class Doctor:
         return found
 
     def _try(self, probe: Probe, may: Mapping[str, May]) -> Result:
-        lacking = [PERMISSIONS[name] for name in PERMISSIONS if name in probe.needs and may[name] is not May.YES]
-        if lacking:
-            return untried(f"not permitted: {', '.join(dict.fromkeys(lacking))}")
+        for answer, words in ((May.NO, "not permitted"), (May.UNTRIED, "not known whether permitted")):
+            lacking = dict.fromkeys(PERMISSIONS[name] for name in PERMISSIONS if name in probe.needs and may[name] is answer)
+            if lacking:
+                return untried(f"{words}: {', '.join(lacking)}")
         try:
             return probe.run(self.bench)
         except NotTriedError as error:
@@ -105,6 +108,8 @@ class Doctor:
 
     def tidy(self) -> list[str]:
         """Take everything away that was put, and return the keys that may still be there. May be called again."""
+        if not self.bench.keys:
+            return []
         for key, upload in self.bench.multiparts:
             self.store.ask("abort_multipart_upload", Key=key, UploadId=upload)
         left = [key for key in dict.fromkeys([*self.bench.keys, *self._listed()]) if not self._gone(key)]
@@ -127,3 +132,27 @@ class Doctor:
         return [
             item["Key"] for item in kept if not self.store.ask("delete_object", Key=item["Key"], VersionId=item["VersionId"]).ok
         ]
+
+
+def known(store: RawStore, kept: FindingsStore) -> Findings | None:
+    """Return what `compose` needs, without writing: None on AWS; elsewhere what was kept, which is nothing before anybody tried."""
+    return None if store.is_aws else kept.read() or Findings()
+
+
+def learn(doctor: Doctor, kept: FindingsStore) -> Findings | None:
+    """Return the same after trying anew, and keep it in the bucket. What was put is taken away again.
+
+    Raises StoreError where nothing can be tried.
+    """
+    if doctor.store.is_aws:
+        return None
+    try:
+        findings = doctor.policy(kept=kept.read())
+    except NotTriedError as error:
+        raise StoreError(
+            f"{NOT_TRIED}: {error}", hint="installing the bucket policy needs a role that may read and put it"
+        ) from error
+    finally:
+        doctor.tidy()
+    kept.write(findings)
+    return findings

@@ -111,7 +111,7 @@ def by_purpose(document: Mapping[str, Any]) -> dict[str, tuple[Statement, ...]]:
 
 
 def compose(aws: Mapping[str, Any], portable: Mapping[str, Any], findings: Findings | None) -> Composed:
-    """Return, for each purpose, the first wording that works on this store; None stands for AWS itself, which takes its own whole.
+    """Return, for each purpose, the first wording that works on this store. None stands for AWS itself: it takes its own whole.
 
     Both documents are filled. What was never tried is left out, like what does not work.
     """

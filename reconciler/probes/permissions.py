@@ -4,7 +4,8 @@ Nothing is left behind by credentials that may not delete: where a PUT is tried,
 for that reason only where it would otherwise have taken it. The bucket's configuration is read, never put.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from reconciler.core.model import Tag
@@ -29,7 +30,7 @@ def permissions(bench: Bench) -> dict[str, May]:
     """Try out every permission, and return what was found of each."""
     listing = bench.store.ask("list_objects_v2", Prefix=bench.folder, MaxKeys=1)
     found = {"list": _may(listing), **_puts(bench)}
-    found["delete"] = _may(bench.store.ask("delete_object", Key=bench.key("may-absent")))
+    found["delete"] = _may(_settled(bench, "may-absent", lambda key: bench.store.ask("delete_object", Key=key)))
     # Something to look at only where it can be put and taken away again.
     at_hand = May.YES is found["put"] is found["tag-put"] is found["delete"]
     key = bench.put("may") if at_hand else f"{bench.folder}may-absent"
@@ -55,7 +56,16 @@ def _puts(bench: Bench) -> dict[str, May]:
 
 def _put(bench: Bench, tagging: str) -> Answer:
     tags: dict[str, Any] = {"Tagging": tagging} if tagging else {}
-    return bench.store.ask("put_object", Key=bench.key("may-put"), Body=BODY, ContentMD5=WRONG_MD5, **tags)
+    put = partial(bench.store.ask, "put_object", Body=BODY, ContentMD5=WRONG_MD5, **tags)
+    return _settled(bench, "may-put", lambda key: put(Key=key))
+
+
+def _settled(bench: Bench, name: str, request: Callable[[str], Answer]) -> Answer:
+    """Send a request about a key, and forget the key where nothing can have come of it."""
+    answer = request(bench.key(name))
+    if 400 <= answer.status < 500:  # noqa: PLR2004  refused; after a 5xx anything may have happened
+        bench.keys.remove(bench.key(name))
+    return answer
 
 
 def _may_retag_version(bench: Bench, key: str, *, at_hand: bool) -> May:
