@@ -135,7 +135,10 @@ class Doctor:
 
 
 def known(store: RawStore, kept: FindingsStore) -> Findings | None:
-    """Return what `compose` needs, without writing: None on AWS; elsewhere what was kept, which is nothing before anybody tried."""
+    """Return what `compose` needs, without writing anything.
+
+    That is None on AWS; elsewhere what was kept in the bucket, which is nothing before anybody has tried.
+    """
     return None if store.is_aws else kept.read() or Findings()
 
 
