@@ -41,7 +41,9 @@ NOT_WELL = 3
 @format_option
 @click.pass_context
 def doctor(ctx: click.Context, *, needed: tuple[str, ...], with_policy: bool, output: str) -> None:
-    """Try out what this store keeps of our promises, and what these credentials may do.
+    """Try out what this store keeps of our promises.
+
+    And what these credentials may do: which of the roles they can play, and what each lacks.
 
     Everything happens under {prefix}.reconciler/, which no plan looks at, and is taken away afterwards, also after Ctrl-C. The
     bucket's configuration is read and, without --policy, not put. Neither the table nor `reconcile init` is needed.
