@@ -11,6 +11,7 @@ from reconciler.core.documents import fill
 from reconciler.core.timing import Timing
 from reconciler.doctor import Diagnosis, Doctor
 from reconciler.installer import Installer
+from reconciler.ports import Clock
 from reconciler.settings import Settings
 from reconciler.wiring import make_doctor
 
@@ -32,9 +33,9 @@ def set_up(client: Any) -> str:
     return bucket
 
 
-def doctor_for(client: Any, bucket: str, **settings: Any) -> Doctor:
+def doctor_for(client: Any, bucket: str, *, clock: Clock | None = None, **settings: Any) -> Doctor:
     """Return what `reconcile doctor` would use on this bucket."""
-    return make_doctor(Settings(bucket=bucket, prefix=PREFIX, **settings), client=client)
+    return make_doctor(Settings(bucket=bucket, prefix=PREFIX, **settings), client=client, clock=clock)
 
 
 def examined(client: Any) -> Diagnosis:

@@ -7,7 +7,7 @@ import sys
 
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.journal import ListJournal
-from reconciler.adapters.memory import MemoryLifecycle, MemoryObjects, MemorySigner, MemoryTable
+from reconciler.adapters.memory import MemoryFindings, MemoryLifecycle, MemoryObjects, MemorySigner, MemoryTable
 from reconciler.testing.travel import TravellingObjects
 
 # Under pytest the suites' asserts explain themselves, if it is told before they are imported; without it nothing is needed.
@@ -20,6 +20,7 @@ from reconciler.testing.tables import TableSuite
 
 __all__ = [
     "ListJournal",
+    "MemoryFindings",
     "MemoryLifecycle",
     "MemoryObjects",
     "MemorySigner",

@@ -4,7 +4,7 @@ They behave as the real ones do where the protocol looks: tags are replaced whol
 has no first byte, a Move is atomic, a transaction that fails leaves nothing behind.
 """
 
-from reconciler.adapters.memory.bucket import MemoryLifecycle, MemoryObjects, MemorySigner
+from reconciler.adapters.memory.bucket import MemoryFindings, MemoryLifecycle, MemoryObjects, MemorySigner
 from reconciler.adapters.memory.table import MemoryTable
 
-__all__ = ["MemoryLifecycle", "MemoryObjects", "MemorySigner", "MemoryTable"]
+__all__ = ["MemoryFindings", "MemoryLifecycle", "MemoryObjects", "MemorySigner", "MemoryTable"]
