@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,16 +16,22 @@ from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
 from reconciler.adapters.journal import open_journal
-from reconciler.adapters.s3 import S3Bucket, S3Objects, S3Signer, make_client
+from reconciler.adapters.s3 import S3Bucket, S3Objects, S3Raw, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
 from reconciler.consumer import Allowance, Consumer
+from reconciler.core.dialects import AWS, PORTABLE
+from reconciler.core.documents import pending_rule_id
+from reconciler.core.parts import Item
+from reconciler.core.roles import ROLES, actions
 from reconciler.core.wanted import Wanted
 from reconciler.disputes import Operator
+from reconciler.doctor import Doctor
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
 from reconciler.planner import Planner
+from reconciler.probes.bench import Setting
 from reconciler.restoring import Restorer
 from reconciler.settings import Settings, load_settings
 from reconciler.uploads import UploadUseCases
@@ -168,6 +176,35 @@ def deploy(
         clock=clock or DatabaseClock(here.engine),
         journal=journal or open_journal(settings.journal),
     )
+
+
+def make_doctor(settings: Settings, *, client: S3Client | None = None, clock: Clock | None = None) -> Doctor:
+    """Connect what tries the store out. A table is not needed; where one is named, its clock is looked at."""
+    client = client or make_client()
+    other_host = settings.presign_endpoint_url is not None or settings.accelerate
+    return Doctor(
+        store=S3Raw(client, settings.bucket),
+        signer=S3Signer(client, settings.bucket),
+        here=Setting(
+            prefix=settings.prefix,
+            skew=settings.skew.total_seconds(),
+            origins=settings.origins,
+            rule=_pending_rule(settings),
+            presign_host=S3Signer(_presign_client(settings, client), settings.bucket) if other_host else None,
+            clock=clock or (DatabaseClock(make_engine(settings.table_url)) if settings.table_url else None),
+            now=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+        ),
+        roles={role: actions(documents.load(f"iam-{role}")) for role in ROLES},
+        policies={AWS: documents.load("bucket-policy"), PORTABLE: documents.load("bucket-policy-portable")},
+        new_id=new_id,
+    )
+
+
+def _pending_rule(settings: Settings) -> Item:
+    """Return our rule for pending uploads, as it should stand."""
+    rules = wanted_by(settings).document("lifecycle")["Rules"]
+    return next(rule for rule in rules if rule["ID"] == pending_rule_id(settings.prefix))
 
 
 class Uploads(UploadUseCases):

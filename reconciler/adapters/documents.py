@@ -11,6 +11,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 PURPOSES: Mapping[str, str] = {
     "bucket-policy": "holds the promises against careless and stolen credentials",
+    "bucket-policy-portable": "the same where a store does not know AWS's condition keys; `reconcile doctor --policy` says which",
     "cors": "lets a browser on your site send a presigned upload",
     "iam-completer": "what the backend that completes uploads may do",
     "iam-installer": "what may put the bucket's configuration in place, and look at it",

@@ -7,7 +7,7 @@ import sys
 
 from reconciler.adapters.clocks import MovableClock
 from reconciler.adapters.journal import ListJournal
-from reconciler.adapters.memory import MemoryBucket, MemoryObjects, MemoryQueue, MemorySigner, MemoryTable
+from reconciler.adapters.memory import MemoryBucket, MemoryFindings, MemoryObjects, MemoryQueue, MemorySigner, MemoryTable
 from reconciler.testing.travel import TravellingObjects
 
 # Under pytest the suites' asserts explain themselves, if it is told before they are imported; without it nothing is needed.
@@ -26,6 +26,7 @@ __all__ = [
     "EventQueueSuite",
     "ListJournal",
     "MemoryBucket",
+    "MemoryFindings",
     "MemoryObjects",
     "MemoryQueue",
     "MemorySigner",

@@ -15,6 +15,7 @@ SUMMARIES = {
     "install": "bucket's configuration",
     "check": "bucket's configuration",
     "policy": "policy document",
+    "doctor": "keeps of our promises",
     "plan": "what apply would do",
     "apply": "Carry out a plan",
     "sweep": "Delete what was abandoned",

@@ -213,7 +213,7 @@ def test_policy_lists_its_documents(desk: Desk) -> None:
     heading, *lines = desk.ok("policy").stdout.splitlines()
     assert heading.split("  ")[0] == "document"
     assert [line.split()[0] for line in lines] == documents.names()
-    (line,) = [line for line in lines if line.startswith("bucket-policy")]
+    (line,) = [line for line in lines if line.split()[0] == "bucket-policy"]
     assert "promises" in line
     assert line.rstrip().endswith("completer, presigner, reconciler")
 

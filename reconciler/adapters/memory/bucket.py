@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from reconciler.adapters.memory.history import NULL, History, MemoryObject
+from reconciler.core.dialects import Findings
 from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, ObjectVersion
 from reconciler.errors import BucketNotFoundError, EmptyObjectError, NotVersionedError, ObjectNotFoundError
 from reconciler.ports import Clock, SignedRequest, Target
@@ -152,3 +153,18 @@ class MemorySigner:
     def object_url(self, key: str) -> str:
         """Return an address."""
         return self._base + quote(key)
+
+
+class MemoryFindings:
+    """What a bucket keeps of its store's dialect, in memory."""
+
+    def __init__(self, findings: Findings | None = None) -> None:
+        self._findings = findings
+
+    def read(self) -> Findings | None:
+        """Return what was kept."""
+        return self._findings
+
+    def write(self, findings: Findings) -> None:
+        """Keep these instead."""
+        self._findings = findings
