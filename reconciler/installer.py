@@ -9,11 +9,12 @@ it is noticed.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core import lints, openings, verified
+from reconciler.core.dialects import Findings
 from reconciler.core.parts import Configuration, Difference, Item, Part, PartName, same_configuration
 from reconciler.core.remarks import Remark, Severity
 from reconciler.core.timing import Timing
@@ -35,6 +36,8 @@ class Look:
         part: as it should be.
         found: as it is.
         difference: between the two.
+        left_out: why, by purpose, this store gets no such statement of the bucket policy.
+        untried: whether nobody knows yet what this store makes of the bucket policy.
     """
 
     name: PartName
@@ -43,6 +46,8 @@ class Look:
     part: Part | None = None
     found: Configuration = field(default_factory=Configuration)
     difference: Difference | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    untried: bool = False
 
     @property
     def drifted(self) -> bool:
@@ -65,12 +70,16 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installer:
-    """Installs and checks the configuration of one bucket for one prefix."""
+    """Installs and checks the configuration of one bucket for one prefix.
+
+    `known` says what is known of the store's dialect; it is asked where the bucket policy is wanted.
+    """
 
     bucket: BucketConfiguration
     name: str
     wanted: Wanted
     timing: Timing
+    known: Callable[[], Findings | None] = lambda: None
     sleep: Callable[[float], object] = time.sleep
 
     def check_timing(self) -> None:
@@ -81,13 +90,19 @@ class Installer:
 
     def look(self, names: Collection[PartName] = tuple(PartName)) -> list[Look]:
         """Read these parts and compare them with what is wanted. Writes nothing; a part that cannot be read raises."""
-        versioned = self._place(names).versioned
-        return [self._look(name, versioned=versioned) for name in PartName if name in names]
+        return list(self._looks(names, self._place(names)))
+
+    def _looks(self, names: Collection[PartName], place: lints.Place) -> Iterator[Look]:
+        asked = PartName.POLICY in names and not self.wanted.unset(PartName.POLICY)
+        wanted = replace(self.wanted, findings=self.known()) if asked else self.wanted
+        for name in PartName:
+            if name in names:
+                yield self._look(name, wanted, versioned=place.versioned)
 
     def check(self, names: Collection[PartName] = tuple(PartName), *, verify: bool = True) -> Checked:
         """Look at these parts, at others' items in them, and (to `verify`) at what install leaves to the bucket's owner."""
         place = self._place(names)
-        looks = [self._look(name, versioned=place.versioned) for name in PartName if name in names]
+        looks = list(self._looks(names, place))
         remarks = [remark for look in looks for remark in _lint(look, place)]
         return Checked(looks=looks, remarks=[*remarks, *(self._verify(looks, place) if verify else ())])
 
@@ -153,16 +168,19 @@ class Installer:
             versioned = False
         return lints.Place(bucket=self.name, prefix=self.wanted.prefix, timing=self.timing, versioned=versioned)
 
-    def _look(self, name: PartName, *, versioned: bool) -> Look:
-        unset = self.wanted.unset(name)
+    def _look(self, name: PartName, wanted: Wanted, *, versioned: bool) -> Look:
+        unset = wanted.unset(name)
         try:
             found = self.bucket.read(name)
         except NotSupportedError as error:
             return Look(name=name, unset=unset, not_known=error.message)
         if unset:
             return Look(name=name, unset=unset, found=found)
-        part = self.wanted.part(name, versioned=versioned)
-        return Look(name=name, part=part, found=found, difference=part.compare(found, part.standing(found)))
+        part = wanted.part(name, versioned=versioned)
+        look = Look(name=name, part=part, found=found, difference=part.compare(found, part.standing(found)))
+        if name is not PartName.POLICY:
+            return look
+        return replace(look, left_out=wanted.composed().left_out, untried=wanted.findings == Findings())
 
     def _verify(self, looks: Sequence[Look], place: lints.Place) -> list[Remark]:
         found: list[Remark] = []
@@ -206,7 +224,15 @@ def _lint(look: Look, place: lints.Place) -> list[Remark]:
         case PartName.NOTIFICATIONS:
             return _lint_notifications(look, foreign)
         case PartName.POLICY:
-            return list(openings.policy(foreign, place))
+            return [*openings.policy(foreign, place), *_lint_dialect(look)]
+
+
+def _lint_dialect(look: Look) -> list[Remark]:
+    """Say what this store's bucket policy does without; where nobody has tried what it heeds, that is a difference."""
+    if look.untried:
+        text = "what this store heeds was never tried: `reconcile install` does, and puts what works"
+        return [Remark(look.name, Severity.DRIFT, "dialect", text)]
+    return [Remark(look.name, Severity.NOTE, name, f"left out: {why}") for name, why in look.left_out.items()]
 
 
 def _lint_notifications(look: Look, foreign: Sequence[Item]) -> list[Remark]:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
 from reconciler.adapters.journal import open_journal
-from reconciler.adapters.s3 import S3Bucket, S3Objects, S3Raw, S3Signer, make_client
+from reconciler.adapters.s3 import S3Bucket, S3Findings, S3Objects, S3Raw, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
@@ -27,7 +27,7 @@ from reconciler.core.parts import Item
 from reconciler.core.roles import ROLES, actions
 from reconciler.core.wanted import Wanted
 from reconciler.disputes import Operator
-from reconciler.doctor import Doctor
+from reconciler.doctor import Doctor, known
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
 from reconciler.planner import Planner
@@ -64,6 +64,7 @@ class Deployment:
     signer: Signer
     table: SqlTable
     configuration: S3Bucket
+    client: S3Client
     clock: Clock
     journal: Journal
 
@@ -151,7 +152,17 @@ class Deployment:
             name=self.settings.bucket,
             wanted=wanted_by(self.settings),
             timing=self.timing,
+            known=lambda: known(S3Raw(self.client, self.settings.bucket), self.findings),
         )
+
+    @property
+    def findings(self) -> S3Findings:
+        """Where the bucket keeps what its store makes of the bucket policy."""
+        return S3Findings(self.client, self.settings.bucket, self.prefix)
+
+    def doctor(self) -> Doctor:
+        """Return what tries the store out."""
+        return make_doctor(self.settings, client=self.client, clock=self.clock)
 
 
 def deploy(
@@ -173,6 +184,7 @@ def deploy(
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
         table=here,
         configuration=S3Bucket(client, settings.bucket),
+        client=client,
         clock=clock or DatabaseClock(here.engine),
         journal=journal or open_journal(settings.journal),
     )

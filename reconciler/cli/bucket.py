@@ -8,9 +8,11 @@ import click
 
 from reconciler.cli import drift, render
 from reconciler.cli.params import format_option
+from reconciler.core.dialects import Findings
 from reconciler.core.parts import PartName
 from reconciler.core.verified import VERIFIED
 from reconciler.core.wanted import left_out_events
+from reconciler.doctor import learn
 from reconciler.errors import NotSupportedError, ReadBackError, ReconcilerError, StoreUnavailableError
 from reconciler.installer import Installer, Look
 from reconciler.wiring import Deployment
@@ -68,6 +70,8 @@ def install(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ..
     installer = here.installer()
     if PartName.LIFECYCLE in names:
         installer.check_timing()
+    if PartName.POLICY in names:
+        _try_policy(here, installer, yes=yes)
     looks = installer.look([PartName(name) for name in names])
     drift.show(looks)
     drifted = [look for look in looks if look.drifted]
@@ -76,6 +80,16 @@ def install(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ..
     if not yes:
         _ask(f"Change the {_listed([look.name.value for look in drifted])} configuration of {here.objects.bucket}?")
     ctx.exit(_install(installer, drifted))
+
+
+def _try_policy(here: Deployment, installer: Installer, *, yes: bool) -> None:
+    """Find out, once, which statements of the bucket policy this store heeds, where it is not AWS."""
+    if installer.wanted.unset(PartName.POLICY) or installer.known() != Findings():
+        return
+    if not yes:
+        _ask(f"Try out, with statements for a folder of our own, what this store makes of {here.objects.bucket}'s policy?")
+    render.talk("trying out which statements of the bucket policy this store heeds ...")
+    learn(here.doctor(), here.findings)
 
 
 def _install(installer: Installer, looks: Sequence[Look]) -> int:

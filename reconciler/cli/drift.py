@@ -90,6 +90,8 @@ def _state(look: Look) -> Iterator[str]:
             yield f"{look.name}: as it should be{others}"
         elif others:
             yield f"{look.name}{others.replace(';', ':', 1)}"
+        if look.left_out:
+            yield f"{look.name}: left out, because this store does not heed them: {', '.join(look.left_out)}"
 
 
 def _show_item(mark: str, item: Item | None) -> None:

@@ -35,7 +35,7 @@ def _filled(name: str, document: Any, values: dict[str, Value]) -> Any:
         document = for_destination(document, fill("${notify}", values))
     filled = fill(document, values)
     if name.startswith("bucket-policy"):
-        return {**filled, "Statement": statements(filled, prefix=str(values["prefix"]))}
+        return {**filled, "Statement": statements(filled["Statement"], prefix=str(values["prefix"]))}
     return filled
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from reconciler.core.dialects import Composed, Findings, compose
 from reconciler.core.documents import DEFAULTS, Value, check_form, fill, is_given, placeholders, rule_prefix
 from reconciler.core.parts import Item, Part, PartName
 
@@ -41,11 +42,13 @@ class Wanted:
         documents: by name, unfilled.
         values: from the settings; what is not set is empty.
         prefix: which deployment's items these are.
+        findings: what the store makes of the bucket policy's statements; None for AWS, which takes its own dialect whole.
     """
 
     documents: Mapping[str, Any]
     values: Mapping[str, Value]
     prefix: str
+    findings: Findings | None = None
 
     def unset(self, name: PartName) -> list[str]:
         """Name the settings without which a part cannot be made; empty where it can."""
@@ -61,7 +64,7 @@ class Wanted:
             case PartName.NOTIFICATIONS:
                 variants = notification_variants(notifications(self.notification_configuration()), prefix=self.prefix)
             case PartName.POLICY:
-                variants = [statements(self.document("bucket-policy"), prefix=self.prefix)]
+                variants = [statements(self.composed().statements, prefix=self.prefix)]
         mark = sid_prefix(self.prefix) if name is PartName.POLICY else rule_prefix(self.prefix)
         return Part(name=name, mark=mark, variants=tuple(map(tuple, variants)))
 
@@ -74,6 +77,10 @@ class Wanted:
                 check_form(each, values[each])
         return fill(document, values)
 
+    def composed(self) -> Composed:
+        """Return the statements of the bucket policy that this store heeds, and why the others are left out."""
+        return compose(self.document("bucket-policy"), self.document("bucket-policy-portable"), self.findings)
+
     def notification_configuration(self) -> dict[str, Any]:
         """Return what sends the events to where the settings say, as S3 words it."""
         document = for_destination(self.documents["notifications"], str(self.values["notify"]))
@@ -81,12 +88,9 @@ class Wanted:
         return filled
 
 
-def statements(document: Mapping[str, Any], *, prefix: str) -> list[Item]:
-    """Return the statements of a filled bucket policy as they are put: with Sids that tell whose they are.
-
-    This is the one place where the policy part gets what it wants from.
-    """
-    return [{**each, "Sid": f"{sid_prefix(prefix)}{each['Sid']}"} for each in document["Statement"]]
+def statements(filled: Sequence[Item], *, prefix: str) -> list[Item]:
+    """Return statements of the bucket policy as they are put: with Sids that tell whose they are."""
+    return [{**each, "Sid": f"{sid_prefix(prefix)}{each['Sid']}"} for each in filled]
 
 
 def sid_prefix(prefix: str) -> str:
