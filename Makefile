@@ -28,7 +28,7 @@ bench: $(READY)  ## measure speed, memory and S3 requests; writes build/bench.js
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 servers: $(READY)  ## try anew which S3 server keeps which promise (needs Ceph), for the README's table
-	@$(BIN)/python -m pytest -n 2 tests/contract/test_objects.py tests/e2e/test_wire.py tests/e2e/test_lifecycle.py \
+	@$(BIN)/python -m pytest -n 2 tests/contract/test_doctor.py tests/contract/test_objects.py tests/e2e/test_lifecycle.py \
 		--record-servers docs/servers.json
 	@$(BIN)/cog -r -I docs README.md
 

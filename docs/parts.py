@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -51,12 +52,31 @@ def settings() -> str:
 
 
 def servers() -> str:
-    """Return which server keeps which promise, as the tests saw it (`make servers`)."""
-    written = json.loads(Path(__file__).with_name("servers.json").read_text())
+    """Return which server keeps which promise, as `reconcile doctor` found it (`make servers`)."""
+    written = _written()
     names = written["servers"]
     lines = [_row("the store", *names.values()), "|---" * (len(names) + 1) + "|"]
     lines += [_row(row["promise"], *(row[server] for server in names)) for row in written["promises"]]
     return "\n".join(lines)
+
+
+def instead() -> str:
+    """Return what follows from each no in the table of servers, in doctor's own words."""
+    written = _written()
+    lines = []
+    for row in written["promises"]:
+        named = [_short(name) for server, name in written["servers"].items() if row[server].startswith("no:")]
+        if named:
+            lines.append(f"- **{row['promise']}** ({', '.join(named)}): {row['instead']}.")
+    return "\n".join(lines)
+
+
+def _written() -> Any:
+    return json.loads(Path(__file__).with_name("servers.json").read_text())
+
+
+def _short(name: str) -> str:
+    return name.partition(" ")[0]
 
 
 def _row(*cells: str) -> str:

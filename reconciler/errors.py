@@ -35,6 +35,8 @@ ReconcilerError                     1
 │   ├── StoreUnavailableError       unreachable, timed out, or a 5xx: unknown is not absent
 │   ├── SigningError                the URL is not signed as it must be
 │   ├── UnorderedListingError       the listing is not in key order, so it cannot be merged
+│   ├── NotSupportedError           the store says that it does not know such a thing
+│   ├── MovedError                  somebody else changed the bucket's configuration since it was looked at
 │   └── ReadBackError               the bucket's configuration reads back otherwise than it was put
 ├── TableError                      the state table refused or failed
 │   ├── TableNotInitialisedError
@@ -240,6 +242,16 @@ class UnorderedListingError(StoreError):
     """The listing is not in key order, so it cannot be compared with the table."""
 
     default_hint = "directory buckets and stores that list out of order cannot be planned from a listing"
+
+
+class NotSupportedError(StoreError):
+    """This store does not know that."""
+
+
+class MovedError(StoreError):
+    """Somebody else changed the bucket's configuration since it was looked at; nothing was put."""
+
+    default_hint = "look at the difference again, and run again"
 
 
 class ReadBackError(StoreError):

@@ -7,12 +7,13 @@ BucketNotFoundError (the S3 ports) or TableError and its children (the table por
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from reconciler.core.documents import Rule
+from reconciler.core.dialects import Findings
 from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, ObjectVersion, Run, Upload
+from reconciler.core.parts import Configuration, PartName
 from reconciler.core.rows import Move, Where
 
 
@@ -105,22 +106,30 @@ class Objects(ObjectReader, ObjectWriter, Protocol):
     """Both sides of the bucket, for those who complete and apply."""
 
 
-class LifecycleStore(Protocol):
-    """The bucket's lifecycle configuration."""
+class BucketConfiguration(Protocol):
+    """The bucket's own configuration, part by part. Each verb may raise NotSupportedError, where the store does not know such."""
 
-    def versioned(self) -> bool:
-        """Say whether the bucket keeps (or has ever kept) versions."""
-        ...
-
-    def rules(self) -> list[Rule]:
-        """Return every rule, more than one condition of a filter under `And`, as S3 words it.
+    def read(self, name: PartName) -> Configuration:
+        """Return a part as it is now, in the store's words; several conditions of a lifecycle filter under `And`.
 
         A denied read raises; it is never an empty configuration.
         """
         ...
 
-    def put_rules(self, rules: Sequence[Rule]) -> None:
-        """Replace every rule, carrying along what else the configuration holds."""
+    def write(self, name: PartName, configuration: Configuration) -> None:
+        """Replace a part as a whole, with what else it holds. One without items is removed."""
+        ...
+
+    def versioning(self) -> str:
+        """Return `Enabled`, `Suspended`, or nothing where versions were never kept."""
+        ...
+
+    def access_block(self) -> Mapping[str, bool]:
+        """Return the switches of block-public-access by S3's names; none where nothing was set."""
+        ...
+
+    def ownership(self) -> str:
+        """Return who owns new objects, in S3's word; nothing where nothing was set."""
         ...
 
 
@@ -306,4 +315,83 @@ class EventQueue(Protocol):
 
     def close(self) -> None:
         """Take in nothing more; what was taken in and not yet received is still handed over."""
+        ...
+
+
+# Trying a store out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What S3 answered, be it a refusal: status, the code of an error, and what else came with it."""
+
+    status: int
+    code: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request was done."""
+        return 200 <= self.status < 300  # noqa: PLR2004  what HTTP calls successful
+
+    @property
+    def denied(self) -> bool:
+        """Whether it was refused for want of a permission; HEAD has no body, so no code but its status."""
+        return self.status == 403 and self.code in ("AccessDenied", "403", "AllAccessDisabled")  # noqa: PLR2004
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}".rstrip() if self.code != str(self.status) else str(self.status)
+
+
+class RawStore(Protocol):
+    """One bucket, asked directly. A refusal is an answer; only what keeps every request from being answered raises.
+
+    That is StoreUnavailableError where nothing answers, BucketNotFoundError, CredentialsError, SettingsError.
+    """
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the store."""
+        ...
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether the store is AWS's own."""
+        ...
+
+    def ask(self, operation: str, *, old: bool = False, **parameters: Any) -> Answer:
+        """Send one request of S3's API about the bucket, such as put_object; signed with SigV2 where `old`."""
+        ...
+
+    def presigned(self, operation: str, *, seconds: int = 60, **parameters: Any) -> str:
+        """Return the URL of one signed request, with just what the parameters name signed into it."""
+        ...
+
+    def form(self, key: str) -> SignedRequest:
+        """Sign a form POST to this key, of any size and type and without a tag."""
+        ...
+
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", fields: Any = None
+    ) -> Answer:
+        """Send a request as a browser would: without any signature but the one in the URL or the form."""
+        ...
+
+
+class FindingsStore(Protocol):
+    """Where a bucket keeps what its store makes of the bucket policy, so that nobody has to try it out to know."""
+
+    def read(self) -> Findings | None:
+        """Return what was kept; None where nothing was. StoreError where it cannot be understood."""
+        ...
+
+    def write(self, findings: Findings) -> None:
+        """Keep these instead."""
         ...

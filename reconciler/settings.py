@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from reconciler.core.documents import check_form
+from reconciler.core.documents import Value, check_form, rule_prefix
 from reconciler.core.guards import Limits
 from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
@@ -249,6 +249,30 @@ class Settings(BaseSettings):
             noncurrent_days=self.noncurrent_days,
             plan_life=self.plan_life,
         )
+
+    def document_values(self) -> dict[str, Value]:
+        """Return what the policy documents' placeholders stand for; what is not set is empty."""
+        notify = self.notify or ""
+        arns = [*self.presigner_roles, *self.completer_roles, *self.reconciler_roles, *([notify] if ":" in notify else [])]
+        region = {"partition": arns[0].split(":")[1]} if arns else {}
+        queue = {"queue": notify, "account": notify.split(":")[4]} if ":sqs:" in notify else {}
+        return {
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            "rule": rule_prefix(self.prefix),
+            "lifecycle_days": self.lifecycle_days,
+            "noncurrent_days": self.noncurrent_days,
+            # S3 counts a signature's age in milliseconds, and compares it with a text (Signature Version 4 condition keys).
+            "url_life_ms": str(int(self.url_life.total_seconds() * 1000)),
+            "presigner": self.presigner_roles,
+            "completer": self.completer_roles,
+            "reconciler": self.reconciler_roles,
+            "tagger": self.tagger_roles,
+            "origin": self.origins,
+            "notify": notify,
+            **region,
+            **queue,
+        }
 
     def allowed(self) -> Allowed:
         """Return what may be uploaded."""

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,15 +16,22 @@ from sqlalchemy import Engine, StaticPool
 
 from reconciler.adapters import documents
 from reconciler.adapters.journal import open_journal
-from reconciler.adapters.s3 import S3Lifecycle, S3Objects, S3Signer, make_client
+from reconciler.adapters.s3 import S3Bucket, S3Findings, S3Objects, S3Raw, S3Signer, make_client
 from reconciler.adapters.sql import DatabaseClock, SqlTable, check_file, make_engine
 from reconciler.applier import Applier
 from reconciler.binding import Bound, initialise
 from reconciler.consumer import Allowance, Consumer
+from reconciler.core.dialects import AWS, PORTABLE
+from reconciler.core.documents import pending_rule_id
+from reconciler.core.parts import Item
+from reconciler.core.roles import ROLES, actions
+from reconciler.core.wanted import Wanted
 from reconciler.disputes import Operator
+from reconciler.doctor import Doctor, known
 from reconciler.errors import SettingsError
 from reconciler.installer import Installer
 from reconciler.planner import Planner
+from reconciler.probes.bench import Setting
 from reconciler.restoring import Restorer
 from reconciler.settings import Settings, load_settings
 from reconciler.uploads import UploadUseCases
@@ -33,6 +42,12 @@ if TYPE_CHECKING:
     from reconciler.core.model import Binding
     from reconciler.core.timing import Timing
     from reconciler.ports import Clock, Journal, Objects, Signer
+
+
+def wanted_by(settings: Settings) -> Wanted:
+    """Return what the settings want of the bucket's configuration."""
+    loaded = {name: documents.load(name) for name in documents.names()}
+    return Wanted(documents=loaded, values=settings.document_values(), prefix=settings.prefix)
 
 
 def new_id() -> str:
@@ -48,7 +63,8 @@ class Deployment:
     objects: Objects
     signer: Signer
     table: SqlTable
-    lifecycle: S3Lifecycle
+    configuration: S3Bucket
+    client: S3Client
     clock: Clock
     journal: Journal
 
@@ -130,14 +146,23 @@ class Deployment:
         )
 
     def installer(self) -> Installer:
-        """Return what installs and checks the lifecycle rules."""
+        """Return what installs and checks the bucket's configuration."""
         return Installer(
-            store=self.lifecycle,
-            document=documents.load("lifecycle"),
-            versioned_document=documents.load("lifecycle-versioned"),
+            bucket=self.configuration,
+            name=self.settings.bucket,
+            wanted=wanted_by(self.settings),
             timing=self.timing,
-            prefix=self.prefix,
+            known=lambda: known(S3Raw(self.client, self.settings.bucket), self.findings),
         )
+
+    @property
+    def findings(self) -> S3Findings:
+        """Where the bucket keeps what its store makes of the bucket policy."""
+        return S3Findings(self.client, self.settings.bucket, self.prefix)
+
+    def doctor(self) -> Doctor:
+        """Return what tries the store out."""
+        return make_doctor(self.settings, client=self.client, clock=self.clock)
 
 
 def deploy(
@@ -158,10 +183,40 @@ def deploy(
         objects=objects or S3Objects(client, settings.bucket, bulk_delete=settings.bulk_delete),
         signer=S3Signer(presign_client or _presign_client(settings, client), settings.bucket),
         table=here,
-        lifecycle=S3Lifecycle(client, settings.bucket),
+        configuration=S3Bucket(client, settings.bucket),
+        client=client,
         clock=clock or DatabaseClock(here.engine),
         journal=journal or open_journal(settings.journal),
     )
+
+
+def make_doctor(settings: Settings, *, client: S3Client | None = None, clock: Clock | None = None) -> Doctor:
+    """Connect what tries the store out. A table is not needed; where one is named, its clock is looked at."""
+    client = client or make_client()
+    other_host = settings.presign_endpoint_url is not None or settings.accelerate
+    return Doctor(
+        store=S3Raw(client, settings.bucket),
+        signer=S3Signer(client, settings.bucket),
+        here=Setting(
+            prefix=settings.prefix,
+            skew=settings.skew.total_seconds(),
+            origins=settings.origins,
+            rule=_pending_rule(settings),
+            presign_host=S3Signer(_presign_client(settings, client), settings.bucket) if other_host else None,
+            clock=clock or (DatabaseClock(make_engine(settings.table_url)) if settings.table_url else None),
+            now=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+        ),
+        roles={role: actions(documents.load(f"iam-{role}")) for role in ROLES},
+        policies={AWS: documents.load("bucket-policy"), PORTABLE: documents.load("bucket-policy-portable")},
+        new_id=new_id,
+    )
+
+
+def _pending_rule(settings: Settings) -> Item:
+    """Return our rule for pending uploads, as it should stand."""
+    rules = wanted_by(settings).document("lifecycle")["Rules"]
+    return next(rule for rule in rules if rule["ID"] == pending_rule_id(settings.prefix))
 
 
 class Uploads(UploadUseCases):

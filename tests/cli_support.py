@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -22,6 +23,7 @@ from sqlalchemy import update
 from support import JPEG, OWNER, send
 
 from reconciler import Uploads, logs, wiring
+from reconciler.adapters.memory.configuration import BLOCKED
 from reconciler.adapters.s3 import make_client
 from reconciler.adapters.sql import DatabaseClock, tables_as_used
 from reconciler.cli import bucket as bucket_commands
@@ -198,6 +200,15 @@ class Desk:
         self.client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": list(rules)})
 
 
+def as_aws_makes_it(client: Any, bucket: str) -> None:
+    """Close a bucket to the public, and let its owner own every object, as far as the server knows how to."""
+    with suppress(client.exceptions.ClientError):
+        client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict(BLOCKED))
+    with suppress(client.exceptions.ClientError):
+        controls = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        client.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+
+
 def make_desk(server: Server, patch: pytest.MonkeyPatch, folder: Path) -> Desk:
     """Point the environment at a fresh bucket of the server."""
     for name, value in server.environment().items():
@@ -206,6 +217,7 @@ def make_desk(server: Server, patch: pytest.MonkeyPatch, folder: Path) -> Desk:
     client = shared_client()
     bucket = f"photos-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
+    as_aws_makes_it(client, bucket)
     patch.setenv("RECONCILER_BUCKET", bucket)
     if "RECONCILER_TABLE_URL" not in os.environ:
         patch.setenv("RECONCILER_TABLE_URL", "sqlite:///reconciler.db")

@@ -11,14 +11,18 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 PURPOSES: Mapping[str, str] = {
     "bucket-policy": "holds the promises against careless and stolen credentials",
+    "bucket-policy-portable": "the same where a store does not know AWS's condition keys; `reconcile doctor --policy` says which",
     "cors": "lets a browser on your site send a presigned upload",
     "iam-completer": "what the backend that completes uploads may do",
-    "iam-installer": "what may put the lifecycle rules in place",
+    "iam-installer": "what may put the bucket's configuration in place, and look at it",
     "iam-presigner": "what the backend that presigns may do",
     "iam-reader": "what may look: plan, list, show, check",
-    "iam-reconciler": "what init, sweep, apply, adopt, accept and restore may do",
+    "iam-reconciler": "what init, sweep, apply, watch, adopt, accept and restore may do",
+    "iam-tagger": "what another program that tags, such as a malware scanner, may do",
     "lifecycle": "the safety net on a bucket without versions",
     "lifecycle-versioned": "the same on a bucket that keeps, or has ever kept, versions",
+    "notifications": "sends the bucket's events to a queue, a topic or EventBridge",
+    "queue-policy": "lets the bucket, and nobody else, send to that queue",
 }
 
 

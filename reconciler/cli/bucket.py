@@ -1,20 +1,39 @@
-"""init, install, check, policy: what is done once, and looked after."""
+"""init, install, check: what is done once, and looked after."""
 
-import json
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
-from reconciler.adapters import documents
-from reconciler.cli import render
+from reconciler.cli import drift, render
 from reconciler.cli.params import format_option
-from reconciler.core.documents import FROM_SETTINGS, Rule, choose, fill, placeholders, to_be_given
-from reconciler.installer import LifecycleDiff, lifecycle_values
-from reconciler.settings import load_settings
+from reconciler.core.dialects import Findings
+from reconciler.core.parts import PartName
+from reconciler.core.verified import VERIFIED
+from reconciler.core.wanted import left_out_events
+from reconciler.doctor import learn
+from reconciler.errors import NotSupportedError, ReadBackError, ReconcilerError, StoreUnavailableError
+from reconciler.installer import Installer, Look
 from reconciler.wiring import Deployment
 
 DRIFT = 3
+IN_PART = 5
+PARTS = [name.value for name in PartName]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def parts_options(*names: str) -> Callable[[F], F]:
+    """Add --only and --without, for these parts."""
+
+    def add(function: F) -> F:
+        kind = click.Choice(names)
+        without = click.option("--without", "without", type=kind, multiple=True, help="Leave this part out; may be repeated.")
+        return click.option("--only", "only", type=kind, multiple=True, help="Only this part; may be repeated.")(
+            without(function)
+        )
+
+    return add
 
 
 @click.command()
@@ -35,70 +54,100 @@ def init(ctx: click.Context, *, rebind: bool, yes: bool) -> None:
 
 
 @click.command()
+@parts_options(*PARTS)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
-def install(ctx: click.Context, *, yes: bool) -> None:
-    """Put the lifecycle rules in place: the safety net.
+def install(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ...], yes: bool) -> None:
+    """Put the bucket's configuration in place: the safety net.
 
-    They expire what is still tagged pending after a week, if nobody runs the sweep.
+    Lifecycle rules expire what is still tagged pending after a week, if nobody runs the sweep. CORS, notifications and a bucket
+    policy need settings of their own, and are left out without.
 
-    Others' rules stay as they are. Ours are put switched off, read back, compared, and only then switched on.
+    What others have put there stays as it is. Everything is read back and compared.
     """
     here: Deployment = ctx.obj.here
+    names = _chosen(PARTS, only, without)
     installer = here.installer()
-    installer.check_timing()
-    diff = installer.compare()
-    _show(diff)
-    if not diff.drifted:
+    if PartName.LIFECYCLE in names:
+        installer.check_timing()
+    if PartName.POLICY in names:
+        _try_policy(here, installer, yes=yes)
+    looks = installer.look([PartName(name) for name in names])
+    drift.show(looks)
+    drifted = [look for look in looks if look.drifted]
+    if not drifted:
         return
     if not yes:
-        _ask(f"Change the lifecycle rules of {here.objects.bucket}?")
-    installer.install()
-    render.say("installed and read back")
+        _ask(f"Change the {_listed([look.name.value for look in drifted])} configuration of {here.objects.bucket}?")
+    ctx.exit(_install(installer, drifted))
+
+
+def _try_policy(here: Deployment, installer: Installer, *, yes: bool) -> None:
+    """Find out, once, which statements of the bucket policy this store heeds, where it is not AWS."""
+    if installer.wanted.unset(PartName.POLICY) or installer.known() != Findings():
+        return
+    if not yes:
+        _ask(f"Try out, with statements for a folder of our own, what this store makes of {here.objects.bucket}'s policy?")
+    render.talk("trying out which statements of the bucket policy this store heeds ...")
+    learn(here.doctor(), here.findings)
+
+
+def _install(installer: Installer, looks: Sequence[Look]) -> int:
+    """Install part by part; the first that fails ends it, and what was done before is named."""
+    done: list[str] = []
+    for look in looks:
+        try:
+            refused = look.part and left_out_events(look.part, installer.install(look))
+        except NotSupportedError as error:
+            render.say(f"{look.name}: not known here: {error.message}")
+        except ReconcilerError as error:
+            if not done and not isinstance(error, ReadBackError | StoreUnavailableError):
+                raise
+            render.fail(error)
+            render.say(f"{look.name} was not installed; done before: {_listed(done) or 'nothing'}")
+            return IN_PART
+        else:
+            done.append(look.name.value)
+            if refused:
+                render.say(f"{look.name}: this store refuses {', '.join(refused)}: the next plan notices such changes")
+    if done:
+        render.say(f"installed and read back: {_listed(done)}")
+    return 0
 
 
 @click.command()
+@parts_options(*PARTS, VERIFIED)
 @format_option
 @click.pass_context
-def check(ctx: click.Context, *, output: str) -> None:
-    """Compare the bucket's lifecycle rules with what they should be. Exits with 3 where they differ."""
-    here: Deployment = ctx.obj.here
-    installer = here.installer()
-    installer.check_timing()
-    diff = installer.compare()
-    if output == "table":
-        _show(diff)
-    else:
-        render.data(diff, output, rows=_lines(diff))
-    ctx.exit(DRIFT if diff.drifted else 0)
+def check(ctx: click.Context, *, only: tuple[str, ...], without: tuple[str, ...], output: str) -> None:
+    """Compare the bucket's configuration with what it should be. Exits with 3 where it differs.
 
-
-@click.command()
-@click.argument("name", required=False)
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A value for a placeholder that no setting names.")
-def policy(name: str | None, *, given: tuple[str, ...]) -> None:
-    """Print a policy document, filled from the settings. Without NAME, list them.
-
-    What the settings do not know is given with --set: the ARN of a role, the origin of a site; some of them more than once.
+    Looks at others' rules as well, for what would delete or open completed uploads; and (`verified`) at public access, object
+    ownership, versioning and TLS, which install leaves alone.
     """
-    if name is None:
-        render.table(["document", "what it is for", "needs --set"], map(_document_line, documents.names()))
-        return
-    document = documents.load(name)
-    known = _from_settings() if placeholders(document) & FROM_SETTINGS else {}
-    click.echo(json.dumps(fill(document, choose(name, document, known=known, given=_pairs(given))), indent=2))
+    here: Deployment = ctx.obj.here
+    names = _chosen([*PARTS, VERIFIED], only, without)
+    installer = here.installer()
+    if PartName.LIFECYCLE in names:
+        installer.check_timing()
+    checked = installer.check([PartName(name) for name in names if name != VERIFIED], verify=VERIFIED in names)
+    if output == "table":
+        drift.show(checked.looks)
+        drift.show_remarks(checked.remarks)
+    else:
+        render.data(drift.document(checked), output, rows=drift.records(checked))
+    ctx.exit(DRIFT if checked.drifted else 0)
 
 
-def _document_line(name: str) -> tuple[str, str, str]:
-    return name, documents.PURPOSES.get(name, ""), ", ".join(to_be_given(documents.load(name)))
+def _chosen(names: Sequence[str], only: Sequence[str], without: Sequence[str]) -> list[str]:
+    chosen = [name for name in names if name in (only or names) and name not in without]
+    if not chosen:
+        raise click.UsageError("--only and --without leave nothing to look at")
+    return chosen
 
 
-def _from_settings() -> dict[str, str | int]:
-    settings = load_settings()
-    timing = settings.timing()
-    # S3 counts a signature's age in milliseconds, and compares it with a text (Signature Version 4 condition keys).
-    own = {"bucket": settings.bucket, "url_life_ms": str(int(timing.url_life.total_seconds() * 1000))}
-    return lifecycle_values(timing, settings.prefix) | own
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _ask(question: str) -> None:
@@ -107,37 +156,4 @@ def _ask(question: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def _lines(diff: LifecycleDiff) -> list[dict[str, Any]]:
-    missing = [{"rule": rule["ID"], "drift": "missing", "found": None, "wanted": rule} for rule in diff.missing]
-    changed = [{"rule": new["ID"], "drift": "changed", "found": old, "wanted": new} for old, new in diff.changed]
-    surplus = [{"rule": rule["ID"], "drift": "surplus", "found": rule, "wanted": None} for rule in diff.surplus]
-    return [*missing, *changed, *surplus]
-
-
-def _show(diff: LifecycleDiff) -> None:
-    for line in _lines(diff):
-        click.echo(f"{line['drift']}: {line['rule']}")
-        _show_rule("-", line["found"])
-        _show_rule("+", line["wanted"])
-    if diff.foreign:
-        render.say(f"{len(diff.foreign)} other lifecycle rules, left alone")
-    if not diff.drifted:
-        render.say("the lifecycle rules are as they should be")
-
-
-def _show_rule(mark: str, rule: Rule | None) -> None:
-    if rule is not None:
-        click.echo(f"  {mark} {json.dumps(rule, sort_keys=True)}")
-
-
-COMMANDS = (init, install, check, policy)
+COMMANDS = (init, install, check)

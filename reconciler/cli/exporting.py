@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,21 +12,29 @@ import click
 
 from reconciler.adapters import documents
 from reconciler.cli import render
-from reconciler.core.documents import DEFAULTS, fill, placeholders
-from reconciler.core.exports.bucket import BucketExport, Identity, notifications_to
+from reconciler.core.documents import DEFAULTS, placeholders
+from reconciler.core.exports.bucket import BucketExport, Identity
 from reconciler.core.exports.cloudformation import cloudformation as as_cloudformation
 from reconciler.core.exports.kubernetes import kubernetes
 from reconciler.core.exports.running import Running, check_cron, queue_url
 from reconciler.core.exports.schedule import lambda_schedule as as_lambda_schedule
 from reconciler.core.exports.systemd import systemd as as_systemd
 from reconciler.core.exports.terraform import terraform as as_terraform
+from reconciler.core.parts import PartName
+from reconciler.core.wanted import Wanted
 from reconciler.errors import ReconcilerError, SettingsError
-from reconciler.installer import lifecycle_values
 from reconciler.settings import Settings, load_settings
+from reconciler.wiring import wanted_by
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ROLES = ("presigner", "completer", "reconciler")
+POLICY_VERSION = "2012-10-17"
+_PARTS = {
+    PartName.LIFECYCLE: "the lifecycle rules",
+    PartName.POLICY: "the bucket policy",
+    PartName.CORS: "CORS",
+    PartName.NOTIFICATIONS: "notifications",
+}
 # Settings that no document may hold, or that each dialect hands over by its own means.
 _ELSEWHERE = ("table_url", "journal", "webhook_secret")
 
@@ -132,48 +140,34 @@ def lambda_schedule(*, file: Path | None, **asked: Any) -> None:
 def _bucket(*, versioned: bool) -> BucketExport:
     """Fill the policy documents; what the settings do not say enough for is left out, and said."""
     settings = load_settings()
-    timing = settings.timing()
-    problems = timing.problems()
+    problems = settings.timing().problems()
     if problems:
         raise SettingsError("; ".join(problems))
-    values: dict[str, Any] = {
-        **DEFAULTS,
-        **lifecycle_values(timing, settings.prefix),
-        "bucket": settings.bucket,
-        "url_life_ms": str(int(timing.url_life.total_seconds() * 1000)),
-        "origin": settings.origins,
-        **{role: getattr(settings, f"{role}_roles") for role in (*_ROLES, "tagger")},
-    }
-    roles = [f"RECONCILER_{role.upper()}_ROLES" for role in _ROLES if not values[role]]
-    _left_out("the bucket policy", roles)
-    _left_out("CORS", [] if settings.origins else ["RECONCILER_ORIGINS"])
-    _left_out("notifications", [] if settings.notify else ["RECONCILER_NOTIFY"])
+    wanted = wanted_by(settings)
+    parts = {}
+    for name, text in _PARTS.items():
+        unset = wanted.unset(name)
+        _left_out(text, unset)
+        if not unset:
+            parts[name] = wanted.part(name, versioned=versioned).variants[0]
     return BucketExport(
         bucket=settings.bucket,
         prefix=settings.prefix,
-        lifecycle=_filled("lifecycle-versioned" if versioned else "lifecycle", values)["Rules"],
-        policy=None if roles else _filled("bucket-policy", values),
-        cors=_filled("cors", values)["CORSRules"] if settings.origins else None,
-        notifications=notifications_to(settings.notify, prefix=settings.prefix) if settings.notify else None,
+        lifecycle=parts[PartName.LIFECYCLE],
+        policy={"Version": POLICY_VERSION, "Statement": parts[PartName.POLICY]} if PartName.POLICY in parts else None,
+        cors=parts.get(PartName.CORS),
+        notifications=wanted.notification_configuration() if PartName.NOTIFICATIONS in parts else None,
         versioned=versioned,
-        identities=tuple(_identities(values)),
+        identities=tuple(_identities(wanted)),
     )
 
 
-def _filled(name: str, values: Mapping[str, Any]) -> Any:
-    return fill(documents.load(name), values)
-
-
-def _identities(values: Mapping[str, Any]) -> Iterator[Identity]:
+def _identities(wanted: Wanted) -> Iterator[Identity]:
     for name in documents.names():
-        if name.startswith("iam-") and placeholders(documents.load(name)) <= set(values):
+        if name.startswith("iam-") and placeholders(documents.load(name)) <= set(wanted.values) | set(DEFAULTS):
             role = name.removeprefix("iam-")
-            yield Identity(
-                name=role,
-                purpose=documents.PURPOSES[name],
-                document=_filled(name, values),
-                arns=tuple(values.get(role, ())),
-            )
+            arns: Any = wanted.values.get(role, ())
+            yield Identity(name=role, purpose=documents.PURPOSES[name], document=wanted.document(name), arns=tuple(arns))
 
 
 def _left_out(part: str, missing: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler import logs
-from reconciler.cli import bucket, exporting, reconciling, render, restoring, table, watching
+from reconciler.cli import bucket, doctor, exporting, policy, reconciling, render, restoring, table, watching
 from reconciler.errors import ReconcilerError
 from reconciler.settings import load_settings
 from reconciler.wiring import Deployment, deploy
@@ -95,6 +95,8 @@ def main(ctx: click.Context, /, *, verbose: bool, quiet: bool, trace: bool) -> N
 
 COMMANDS = (
     *bucket.COMMANDS,
+    *policy.COMMANDS,
+    *doctor.COMMANDS,
     *reconciling.COMMANDS,
     *watching.COMMANDS,
     *table.COMMANDS,

@@ -2,15 +2,13 @@
 
 A placeholder is filled from the settings, from a default, or with what the operator says. Whatever goes in is looked at first:
 a wrong ARN in a Deny statement shuts the right role out, a `*` in a prefix opens somebody else's.
-
-Also the lifecycle rules, which are one such document: how ours are told from others', and when two rules mean the same
-although a store wrote them down differently.
 """
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from reconciler.core.meaning import of_rule
 from reconciler.errors import SettingsError
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
@@ -18,6 +16,7 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 FROM_SETTINGS = frozenset({"bucket", "prefix", "rule", "lifecycle_days", "noncurrent_days", "url_life_ms"})
 DEFAULTS: Mapping[str, str] = {"partition": "aws"}
 ROLES = frozenset({"presigner", "completer", "reconciler", "tagger"})
+OPTIONAL = frozenset({"tagger"})  # may stand for nobody, where it is one of several in a list
 SEVERAL = ROLES | {"origin"}
 _ROLE = (
     r"arn:aws[a-z-]*:iam::(?:\d{12}|[A-Za-z]\w*|):(?:role|user)/[\w+=,.@/-]+",  # Ceph names a tenant, or nobody, as account
@@ -32,12 +31,30 @@ _FORMS: Mapping[str, tuple[str, str, str]] = {
         "write it as browsers send it, in lower case and without a path: https://www.example.com",
     ),
     "partition": (r"aws(?:-[a-z]+)*", "no partition", "there are aws, aws-cn and aws-us-gov"),
+    "account": (r"\d{12}", "no account", "an account has twelve digits"),
+    "notify": (
+        r"eventbridge|arn:aws[a-z-]*:(?:sqs|sns):[a-z0-9-]*:[\w-]*:[\w-]+",
+        "no destination",
+        "write the ARN of an SQS queue or SNS topic (not FIFO), or eventbridge",
+    ),
+    "queue": (
+        r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[\w-]+",
+        "no ARN of a queue",
+        "write it as SQS does: arn:aws:sqs:eu-west-1:123456789012:NAME (FIFO queues take no events of S3)",
+    ),
     "bucket": (r"[A-Za-z0-9][A-Za-z0-9._-]+[A-Za-z0-9]", "no bucket's name", "correct RECONCILER_BUCKET"),
     "prefix": (
         r"[^*?$]+",
         "a pattern where a policy is concerned: * is a wildcard there",
         "choose a RECONCILER_PREFIX without *",
     ),
+}
+
+_EXAMPLES: Mapping[str, str] = {
+    "origin": "https://www.example.com",
+    "notify": "arn:aws:sqs:eu-west-1:123456789012:NAME",
+    "queue": "arn:aws:sqs:eu-west-1:123456789012:NAME",
+    "account": "123456789012",
 }
 
 Rule = Mapping[str, Any]
@@ -54,18 +71,18 @@ def placeholders(document: Any) -> frozenset[str]:
 
 
 def to_be_given(document: Any) -> list[str]:
-    """Return the names of the placeholders that neither a setting nor a default fills, sorted."""
-    return sorted(placeholders(document) - FROM_SETTINGS - set(DEFAULTS))
+    """Return the names of the placeholders that must be given, here or in a setting that has no default; sorted."""
+    return sorted(placeholders(document) - FROM_SETTINGS - set(DEFAULTS) - OPTIONAL)
 
 
-def choose(name: str, document: Any, *, known: Mapping[str, str | int], given: Mapping[str, Sequence[str]]) -> dict[str, Value]:
-    """Return the values to fill a document with: defaults, what the settings know, and what the operator gives.
+def choose(name: str, document: Any, *, known: Mapping[str, Value], given: Mapping[str, Sequence[str]]) -> dict[str, Value]:
+    """Return the values to fill a document with: defaults, what the settings know, and before these what the operator gives.
 
     Raises SettingsError for a value that is missing, not wanted here, given twice where one is wanted, or malformed.
     """
     wanted = placeholders(document)
     _check_names(name, wanted, given)
-    missing = [each for each in to_be_given(document) if each not in given]
+    missing = [each for each in to_be_given(document) if each not in given and not is_given(known.get(each, ()))]
     if missing:
         raise SettingsError(
             f"the policy document {name!r} needs a value for {', '.join(missing)}",
@@ -101,7 +118,12 @@ def check_form(name: str, values: Value) -> None:
 
 
 def _example(name: str) -> str:
-    return {"origin": "https://www.example.com"}.get(name, "arn:aws:iam::123456789012:role/NAME")
+    return _EXAMPLES.get(name, "arn:aws:iam::123456789012:role/NAME")
+
+
+def is_given(value: Value) -> bool:
+    """Say whether there is a value at all."""
+    return isinstance(value, int) or bool(value)
 
 
 def fill(document: Any, values: Mapping[str, Value]) -> Any:
@@ -126,6 +148,8 @@ def _fill_list(document: list[Any], values: Mapping[str, Value]) -> list[Any]:
     filled: list[Any] = []
     for item in document:
         whole = _PLACEHOLDER.fullmatch(item) if isinstance(item, str) else None
+        if whole and whole[1] in OPTIONAL and not is_given(values.get(whole[1], ())):
+            continue  # IAM takes no empty list, nor an empty name
         if whole:
             filled += [each for each in _values(whole[1], values) if each not in filled]
         else:
@@ -143,7 +167,7 @@ def _value(name: str, values: Mapping[str, Value]) -> str | int:
 def _values(name: str, values: Mapping[str, Value]) -> list[str | int]:
     found = values.get(name, ())
     several: list[str | int] = [found] if isinstance(found, str | int) else list(dict.fromkeys(found))
-    if not several:
+    if not is_given(found):
         raise SettingsError(f"the policy document needs a value for {name!r}", hint=f"give it with --set {name}=...")
     return several
 
@@ -158,34 +182,6 @@ def pending_rule_id(prefix: str) -> str:
     return f"{rule_prefix(prefix)}pending"
 
 
-def is_ours(rule: Rule, *, prefix: str) -> bool:
-    """Say whether a rule is one of ours for this prefix."""
-    return str(rule.get("ID", "")).startswith(rule_prefix(prefix))
-
-
-def merge_rules(current: list[Rule], wanted: list[Rule], *, prefix: str) -> list[Rule]:
-    """Return the others' rules as they were, followed by ours as they are wanted."""
-    return [rule for rule in current if not is_ours(rule, prefix=prefix)] + list(wanted)
-
-
-def disabled(rules: list[Rule]) -> list[Rule]:
-    """Return the rules switched off, for a first put that can be read back before it can do harm."""
-    return [{**rule, "Status": "Disabled"} for rule in rules]
-
-
 def same_meaning(one: Rule, other: Rule) -> bool:
-    """Say whether two rules mean the same, however a store writes their filter."""
-    return _canonical(one) == _canonical(other)
-
-
-def _canonical(rule: Rule) -> dict[str, Any]:
-    rest = {key: value for key, value in rule.items() if key not in ("Filter", "Prefix")}
-    return {**rest, "Filter": _conditions(rule)}
-
-
-def _conditions(rule: Rule) -> dict[str, Any]:
-    stated = dict(rule.get("Filter") or {})
-    stated |= dict(stated.pop("And", None) or {})
-    tags = [*stated.pop("Tags", []), *([stated.pop("Tag")] if "Tag" in stated else [])]
-    prefix = stated.pop("Prefix", None) or rule.get("Prefix") or ""
-    return {**stated, "Prefix": prefix, "Tags": sorted((tag["Key"], tag["Value"]) for tag in tags)}
+    """Say whether two lifecycle rules mean the same, however a store writes their filter."""
+    return bool(of_rule(one) == of_rule(other))

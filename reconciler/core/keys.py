@@ -46,6 +46,11 @@ def marker_key(prefix: str) -> str:
     return f"{prefix}{SYSTEM_FOLDER}instance.json"
 
 
+def store_key(prefix: str) -> str:
+    """Return the key of the object that says what the store makes of the bucket policy."""
+    return f"{prefix}{SYSTEM_FOLDER}store.json"
+
+
 def is_marker(key: str) -> bool:
     """Say whether a key is the marker of any deployment."""
     return f"/{key}".endswith(f"/{SYSTEM_FOLDER}instance.json")

@@ -42,6 +42,11 @@ class Timing:
     plan_life: timedelta = 6 * HOUR
     vote_life: timedelta = timedelta(minutes=15)
 
+    @property
+    def least_lifecycle(self) -> timedelta:
+        """The shortest time after which a lifecycle rule may expire what is tagged pending."""
+        return self.retention + 3 * self.sweep_interval + LIFECYCLE_ROUNDING
+
     def problems(self) -> list[str]:
         """Name each inequality of DESIGN that does not hold; an empty list means that the timing is safe."""
         found = []
@@ -51,7 +56,7 @@ class Timing:
                 f"url_life + slowest_transfer + skew is {live}, longer than retention ({self.retention}): "
                 "an upload could be swept while it is still arriving; raise RECONCILER_RETENTION"
             )
-        least = self.retention + 3 * self.sweep_interval + LIFECYCLE_ROUNDING
+        least = self.least_lifecycle
         if timedelta(days=self.lifecycle_days) < least:
             found.append(
                 f"lifecycle_days is {self.lifecycle_days}, shorter than retention + 3 sweep intervals + 48 h "

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from reconciler.core.actions import Reason
 from reconciler.core.guards import Limits
 from reconciler.core.model import Tag
+from reconciler.core.parts import PartName
 from reconciler.core.plan import Plan
 from reconciler.core.report import Fate
 from reconciler.demo.screen import size
@@ -38,15 +39,19 @@ def install(show: Show) -> None:
         "Installed switched off, read back, compared, switched on. (reconcile install)",
     )
     installer = show.stage.deployment.installer()
-    wanted, installed = len(installer.wanted()), installer.install()
-    for rule in show.stage.deployment.lifecycle.rules():
+    (seen,) = installer.look([PartName.LIFECYCLE])
+    installer.install(seen)
+    (after,) = installer.look([PartName.LIFECYCLE])
+    for rule in after.found.items:
         show.screen.line(f"{rule['ID']}: {rule['Status']}")
         for name in sorted(set(rule) - {"ID", "Status"}):
             show.screen.line(f"    {name}: {json.dumps(rule[name])}")
+    wanted = seen.part.variants[0] if seen.part else ()
+    missing = seen.difference.missing if seen.difference else ()
     show.screen.check(
-        f"{wanted} rules were missing, and now read back as wanted",
-        expected={"were missing": wanted, "differ now": False},
-        found={"were missing": len(installed.missing), "differ now": installer.compare().drifted},
+        f"{len(wanted)} rules were missing, and now read back as wanted",
+        expected={"were missing": len(wanted), "differ now": False},
+        found={"were missing": len(missing), "differ now": after.drifted},
     )
 
 

@@ -11,6 +11,7 @@ from benchmarks.series import once, per_second, race
 from support import send
 
 from reconciler.core.model import Status
+from reconciler.core.parts import PartName
 from reconciler.core.rows import Where
 
 UNCONFIRMED = Where(statuses=(Status.COMPLETED,), equals={"confirmed_at": None})
@@ -21,7 +22,9 @@ def measure(lab: Lab) -> Iterator[Figure]:
     places = lab.places()
     if lab.announcing:
         places.append(lab.on_postgres(lab.announcing))
-        places[-1].deployment.installer().install()
+        installer = places[-1].deployment.installer()
+        for look in installer.look([PartName.LIFECYCLE]):
+            installer.install(look)
     announced = {place.name: _announces(place) for place in places}
     taken = race(lab.sizes.rounds, **{place.name: partial(_complete, place, lab.sizes.completed) for place in places})
     for place in places:

@@ -141,7 +141,7 @@ def test_the_environment_goes_before_the_file(desk: Desk) -> None:
     """The same setting in the environment and in reconciler.toml is the environment's."""
     (desk.folder / "reconciler.toml").write_text('bucket = "another"\nlifecycle_days = 8\n')
     found = json.loads(desk.run("check", "--format", "json").stdout)
-    assert found["missing"][0]["Expiration"] == {"Days": 8}
+    assert found["parts"][0]["missing"][0]["Expiration"] == {"Days": 8}
 
 
 # The table

@@ -12,9 +12,10 @@ from reconciler.cli.main import main
 README = Path(__file__).parents[2] / "README.md"
 SUMMARIES = {
     "init": "Create the table",
-    "install": "lifecycle rules",
-    "check": "lifecycle rules",
+    "install": "bucket's configuration",
+    "check": "bucket's configuration",
     "policy": "policy document",
+    "doctor": "keeps of our promises",
     "plan": "what apply would do",
     "apply": "Carry out a plan",
     "sweep": "Delete what was abandoned",

@@ -13,6 +13,7 @@ from cli_support import Desk, one_line
 from reconciler.adapters import documents
 from reconciler.core.documents import DEFAULTS, FROM_SETTINGS, ROLES, fill, placeholders, to_be_given
 from reconciler.core.model import Tag
+from reconciler.core.wanted import for_destination, sid_prefix
 
 desk = cli_support.desk
 
@@ -21,6 +22,7 @@ MANAGED_POLICY_CHARACTERS = 6_144  # IAM user guide, quotas; whitespace does not
 NAMES = documents.names()
 IAM = [name for name in NAMES if name.startswith("iam-")]
 POLICIES = [*IAM, "bucket-policy"]
+RESOURCE_POLICIES = ["bucket-policy", "queue-policy"]
 README = (documents.folder() / "README.md").read_text(encoding="utf-8")
 ACCOUNT = "arn:aws:iam::123456789012"
 SAMPLES: dict[str, Any] = {
@@ -34,6 +36,10 @@ SAMPLES: dict[str, Any] = {
     "presigner": f"{ACCOUNT}:role/service/web",
     "completer": f"{ACCOUNT}:role/service/api",
     "reconciler": f"{ACCOUNT}:role/ops",
+    "tagger": f"{ACCOUNT}:role/scanner",
+    "notify": "arn:aws:sqs:eu-west-1:123456789012:events",
+    "queue": "arn:aws:sqs:eu-west-1:123456789012:events",
+    "account": "123456789012",
     **DEFAULTS,
 }
 # Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
@@ -52,13 +58,17 @@ OBJECT_ACTIONS = {
     "s3:PutObjectVersionAcl",
     "s3:PutObjectVersionTagging",
 }
-BUCKET_ACTIONS = {
+LOOKING = {
+    "s3:GetBucketCORS",
+    "s3:GetBucketNotification",
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketPolicy",
+    "s3:GetBucketPublicAccessBlock",
     "s3:GetBucketVersioning",
     "s3:GetLifecycleConfiguration",
-    "s3:ListBucket",
-    "s3:ListBucketVersions",
-    "s3:PutLifecycleConfiguration",
 }
+INSTALLING = {"s3:PutBucketCORS", "s3:PutBucketNotification", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration"}
+BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketVersions", *LOOKING, *INSTALLING}
 TAGGING = {"s3:PutObjectTagging", "s3:PutObjectVersionTagging"}
 # The same reference: which actions fill in which condition key. S3 refuses a policy whose key fits none of its actions.
 KEYS: dict[str, set[str]] = {
@@ -76,6 +86,7 @@ KEYS: dict[str, set[str]] = {
     "s3:x-amz-acl": {"s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"},
 }
 OPERATORS = {
+    "ArnLike",
     "ArnNotEquals",
     "Bool",
     "Null",
@@ -125,9 +136,43 @@ def test_a_policy_has_the_shape_that_aws_asks_for(name: str) -> None:
 
 
 def test_the_bucket_policy_denies_and_the_identity_documents_allow() -> None:
-    """A principal stands in the bucket policy alone, in each of its statements."""
+    """A principal stands in the bucket policy alone, in each of its statements; one identity statement denies."""
     assert {(statement["Effect"], statement["Principal"]) for statement in statements("bucket-policy")} == {("Deny", "*")}
-    assert {statement["Effect"] for name in IAM for statement in statements(name)} == {"Allow"}
+    assert {each["Sid"] for name in IAM for each in statements(name) if each["Effect"] != "Allow"} == {"NeverMark"}
+
+
+def test_the_queue_takes_messages_of_this_bucket_alone() -> None:
+    """Only S3 itself may send, for the bucket, and for the account that owns it (S3 user guide, destination permissions)."""
+    (statement,) = statements("queue-policy")
+    assert (statement["Effect"], statement["Principal"]) == ("Allow", {"Service": "s3.amazonaws.com"})
+    assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", SAMPLES["queue"])
+    assert statement["Condition"] == {
+        "ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:photos"},
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+    }
+
+
+@pytest.mark.parametrize("kind", ["QueueConfigurations", "TopicConfigurations"])
+def test_notifications_ask_for_every_event_under_the_prefix(kind: str) -> None:
+    """Created, removed, tagged, and what a lifecycle rule removed, which is no `ObjectRemoved`."""
+    (found,) = filled("notifications")[kind]
+    assert {event.split(":")[1] for event in found["Events"]} == {
+        "ObjectCreated",
+        "ObjectRemoved",
+        "ObjectTagging",
+        "LifecycleExpiration",
+    }
+    assert found["Filter"] == {"Key": {"FilterRules": [{"Name": "prefix", "Value": "uploads/"}]}}
+
+
+def test_without_taggers_the_documents_name_nobody_in_their_place() -> None:
+    """IAM takes no empty list, and no empty name; everything else stays as it was."""
+    with_one, without = filled("bucket-policy"), filled("bucket-policy", tagger=())
+    text = json.dumps(without)
+    assert "scanner" not in text
+    assert "[]" not in text
+    assert '""' not in text
+    assert json.dumps(with_one).replace(f', "{SAMPLES["tagger"]}"', "") == text
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -151,24 +196,34 @@ def test_no_identity_document_has_a_wildcard_for_actions() -> None:
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_statuses_named_are_those_there_are(name: str) -> None:
     """A misspelt tag would allow or deny nothing."""
-    named = {value for each in statements(name) for _, key, values in keys(each) if key.endswith("/status") for value in values}
+    named = {
+        value
+        for each in statements(name)
+        for operator, key, values in keys(each)
+        if key.endswith("/status") and operator != "Null"
+        for value in values
+    }
     assert named <= {tag.value for tag in Tag}
 
 
 def test_nobody_but_the_installer_can_change_the_bucket() -> None:
     """And nobody at all deletes versions, or the policy."""
     actions = {name: {action for each in statements(name) for action in listed(each["Action"])} for name in IAM}
-    assert [name for name in IAM if "s3:PutLifecycleConfiguration" in actions[name]] == ["iam-installer"]
+    assert [name for name in IAM if actions[name] & INSTALLING] == ["iam-installer"]
+    assert actions["iam-installer"] == INSTALLING | LOOKING
+    assert actions["iam-reader"] >= LOOKING
     assert [name for name in IAM if "s3:DeleteObject" in actions[name]] == ["iam-reconciler"]
-    assert not [action for found in actions.values() for action in found if "Policy" in action or "DeleteObjectV" in action]
+    assert not [action for found in actions.values() for action in found if "DeleteBucket" in action or "DeleteObjectV" in action]
 
 
 def test_documents_fit_into_what_aws_takes() -> None:
-    """Even with the longest bucket, prefix and role names, three roles of each kind."""
-    role = f"{ACCOUNT}:role/{'p' * 200}/{'r' * 64}"
-    several = {name: [f"{role}{number}" for number in range(3)] for name in ROLES}
+    """Even with the longest bucket, prefix and role names, three roles of each kind: and with the Sids that they are put with."""
+    role = f"{ACCOUNT}:role/{'p' * 64}/{'r' * 62}"
+    several = {name: [f"{role}{name[0]}{number}" for number in range(3)] for name in ROLES}
     longest: dict[str, Any] = {"bucket": "b" * 63, "prefix": "p" * 99 + "/"}
-    assert len(json.dumps(filled("bucket-policy", **longest, **several))) <= BUCKET_POLICY_BYTES
+    policy = filled("bucket-policy", **longest, **several)
+    sids = len(policy["Statement"]) * len(sid_prefix(longest["prefix"]))
+    assert len(json.dumps(policy)) + sids <= BUCKET_POLICY_BYTES
     for name in IAM:
         assert len(re.sub(r"\s", "", json.dumps(filled(name, **longest)))) <= MANAGED_POLICY_CHARACTERS
 
@@ -223,6 +278,7 @@ BY_HEADER = {HOW: "REST-HEADER", "s3:signatureversion": "AWS4-HMAC-SHA256", "s3:
 CREATES, CONDITIONAL = {"s3:ObjectCreationOperation": "true"}, {"s3:if-none-match": "*"}
 PRESIGNER, COMPLETER, RECONCILER = ({**BY_HEADER, WHO: SAMPLES[role]} for role in ("presigner", "completer", "reconciler"))
 STRANGER = {**BY_HEADER, WHO: f"{ACCOUNT}:role/admin"}
+TAGGER = {**BY_HEADER, WHO: SAMPLES["tagger"]}
 TICKET = {**PRESIGNER, **CREATES, **CONDITIONAL, HOW: "REST-QUERY-STRING", "s3:signatureAge": "60000", TAG: "pending"}
 FORM = {**without(TICKET, "s3:if-none-match"), HOW: "POST"}
 
@@ -236,7 +292,8 @@ REQUESTS: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "the tag of a ticket": (RETAG, TICKET, set()),
     "a ticket sent again": (RETAG, {**TICKET, WAS: "pending"}, set()),
     "a ticket without its tag": (PUT, without(TICKET, TAG), {"BornPending"}),
-    "a ticket tagged completed": (PUT, {**TICKET, TAG: "completed"}, {"BornPending"}),
+    "a ticket tagged completed": (PUT, {**TICKET, TAG: "completed"}, {"BornPending", "NoOtherTag"}),
+    "a completer's object, born completed": (PUT, {**COMPLETER, **CREATES, **CONDITIONAL, TAG: "completed"}, {"NoOtherTag"}),
     "a ticket that may overwrite": (PUT, without(TICKET, "s3:if-none-match"), {"NoOverwrite"}),
     "a ticket of sixteen minutes": (PUT, {**TICKET, "s3:signatureAge": "960000"}, {"ShortUrls"}),
     "a ticket over plain HTTP": (PUT, {**TICKET, "aws:SecureTransport": "false"}, {"TlsOnly"}),
@@ -264,17 +321,50 @@ REQUESTS: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "completing": (RETAG, {**COMPLETER, TAG: "completing", WAS: "pending"}, set()),
     "settling": (RETAG, {**COMPLETER, TAG: "completed", WAS: "completing"}, set()),
     "marking": (RETAG, {**RECONCILER, TAG: "changed", WAS: "completed"}, set()),
-    "a presigner that completes": (RETAG, {**PRESIGNER, TAG: "completed", WAS: "pending"}, {"OnlyOursTag"}),
-    "a presigner that wipes the tag": (RETAG, {**PRESIGNER, WAS: "completed"}, {"OnlyOursTag"}),
+    "completing what has no tag": (RETAG, {**COMPLETER, TAG: "completing"}, set()),
+    "completing again": (RETAG, {**COMPLETER, TAG: "completing", WAS: "completing"}, set()),
+    "settling again": (RETAG, {**COMPLETER, TAG: "completed", WAS: "completed"}, set()),
+    "completing what is completed": (RETAG, {**COMPLETER, TAG: "completing", WAS: "completed"}, {"CompleteFromPending"}),
+    "completing what is changed": (RETAG, {**COMPLETER, TAG: "completing", WAS: "changed"}, {"CompleteFromPending"}),
+    "settling what is pending": (RETAG, {**COMPLETER, TAG: "completed", WAS: "pending"}, {"SettleFromCompleting"}),
+    "settling what has no tag": (RETAG, {**COMPLETER, TAG: "completed"}, {"SettleFromCompleting"}),
+    "a completer that marks": (RETAG, {**COMPLETER, TAG: "changed", WAS: "completed"}, {"OnlyReconcilerJudges"}),
+    "a completer that wipes the tag": (RETAG, {**COMPLETER, WAS: "completed"}, {"OnlyReconcilerJudges"}),
+    "a completer that begins": (RETAG, {**COMPLETER, TAG: "pending"}, {"OnlyPresignerBegins"}),
+    **{f"the reconciler, to {tag}": (RETAG, {**RECONCILER, TAG: tag, WAS: "changed"}, set()) for tag in FURTHER},
+    "a presigner that begins to complete": (RETAG, {**PRESIGNER, TAG: "completing", WAS: "pending"}, {"OnlyOursTag"}),
+    "a presigner that completes": (
+        RETAG,
+        {**PRESIGNER, TAG: "completed", WAS: "pending"},
+        {"OnlyOursTag", "SettleFromCompleting"},
+    ),
+    "a presigner that wipes the tag": (RETAG, {**PRESIGNER, WAS: "completed"}, {"OnlyOursTag", "OnlyReconcilerJudges"}),
     "a presigner that takes back": (RETAG, {**PRESIGNER, TAG: "pending", WAS: "completed"}, {"NoWayBack"}),
-    "a completer that takes back": (RETAG, {**COMPLETER, TAG: "pending", WAS: "completing"}, {"NoWayBack"}),
-    "a version's tag taken back": (RETAG_VERSION, {**COMPLETER, TAG: "pending", WAS: "completed"}, {"NoWayBack"}),
-    "a presigner that completes a version": (RETAG_VERSION, {**PRESIGNER, TAG: "completed", WAS: "pending"}, {"OnlyOursTag"}),
+    "a completer that takes back": (
+        RETAG,
+        {**COMPLETER, TAG: "pending", WAS: "completing"},
+        {"NoWayBack", "OnlyPresignerBegins"},
+    ),
+    "a version's tag taken back": (RETAG_VERSION, {**PRESIGNER, TAG: "pending", WAS: "completed"}, {"NoWayBack"}),
+    "a presigner that completes a version": (
+        RETAG_VERSION,
+        {**PRESIGNER, TAG: "completing", WAS: "pending"},
+        {"OnlyOursTag"},
+    ),
     "a version's tags deleted": ("s3:DeleteObjectVersionTagging", RECONCILER, {"TagsStay"}),
     **{f"{was} taken back": (RETAG, {**RECONCILER, TAG: "pending", WAS: was}, {"NoWayBack"}) for was in FURTHER},
     **{f"a ticket made {acl}": (PUT, {**TICKET, "s3:x-amz-acl": acl}, {"NotPublic"}) for acl in PUBLIC},
     **{f"{put} public": (put, {**STRANGER, "s3:x-amz-acl": "public-read"}, {"NotPublic"}) for put in PUT_ACL},
-    "a scanner's tag": (RETAG, {**STRANGER, TAG: "completed", WAS: "completed"}, {"OnlyOursTag"}),
+    "a stranger's tag": (RETAG, {**STRANGER, TAG: "completed", WAS: "completed"}, {"OnlyOursTag"}),
+    **{f"a scanner's tag beside {tag}": (RETAG, {**TAGGER, TAG: tag, WAS: tag}, set()) for tag in FURTHER},
+    "a scanner's tag beside pending": (RETAG, {**TAGGER, TAG: "pending", WAS: "pending"}, {"OnlyPresignerBegins"}),
+    "a scanner that is late": (
+        RETAG,
+        {**TAGGER, TAG: "pending", WAS: "completed"},
+        {"NoWayBack", "OnlyPresignerBegins"},
+    ),
+    "a scanner late by one step": (RETAG, {**TAGGER, TAG: "completing", WAS: "completed"}, {"CompleteFromPending"}),
+    "a scanner that completes": (RETAG, {**TAGGER, TAG: "completed", WAS: "pending"}, {"SettleFromCompleting"}),
     "tags deleted": ("s3:DeleteObjectTagging", RECONCILER, {"TagsStay"}),
     "a deletion": (DELETE, RECONCILER, set()),
     "a completer's deletion": (DELETE, COMPLETER, {"OnlyReconcilerDeletes"}),
@@ -282,6 +372,18 @@ REQUESTS: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "a version deleted": ("s3:DeleteObjectVersion", RECONCILER, {"VersionsStay"}),
     "a photo shown": ("s3:GetObject", {**STRANGER, HOW: "REST-QUERY-STRING", "s3:signatureAge": "86400000"}, set()),
 }
+
+
+MARKERS = ("uploads/.reconciler/instance.json", "uploads/avatars/.reconciler/instance.json", "uploads/a/b/.reconciler/x")
+
+
+@pytest.mark.parametrize("key", MARKERS)
+def test_only_the_reconciler_marks(key: str) -> None:
+    """Nobody else puts or tags anything in a folder `.reconciler/` anywhere below the prefix, not even with a perfect ticket."""
+    assert applying("bucket-policy", PUT, TICKET, key=key) == {"MarkerIsOurs"}
+    assert "MarkerIsOurs" in applying("bucket-policy", RETAG, {**COMPLETER, TAG: "completing"}, key=key)
+    assert "NeverMark" in applying("iam-presigner", PUT, TICKET, key=key)
+    assert applying("bucket-policy", PUT, {**RECONCILER, **CREATES, TAG: "system"}, key=key) == set()
 
 
 @pytest.mark.parametrize(("action", "context", "denied"), REQUESTS.values(), ids=REQUESTS)
@@ -294,15 +396,18 @@ def test_the_bucket_policy_denies_exactly_what_it_should(action: str, context: d
 def test_every_statement_of_the_bucket_policy_is_needed() -> None:
     """Each denies a request that no other one would."""
     alone = {sid for _, _, denied in REQUESTS.values() if len(denied) == 1 for sid in denied}
-    assert alone == {each["Sid"] for each in statements("bucket-policy")}
+    assert alone | {"MarkerIsOurs"} == {each["Sid"] for each in statements("bucket-policy")}
 
 
 STATUSES = ["none", "pending", *FURTHER]
-FORWARD = {"completing", "completed"}
 TAGS: dict[str, set[tuple[str, str]]] = {
     "iam-presigner": {(was, "pending") for was in ("none", "pending")},
-    "iam-completer": {(was, tag) for was in ("none", "pending", "completing", "completed") for tag in FORWARD},
+    "iam-completer": {
+        *((was, "completing") for was in ("none", "pending", "completing")),
+        *((was, "completed") for was in ("completing", "completed")),
+    },
     "iam-reconciler": {(was, tag) for was in STATUSES for tag in ("completing", "completed", "changed", "quarantined")},
+    "iam-tagger": {(was, tag) for was in STATUSES for tag in ("completing", "completed", "changed", "quarantined")},
     "iam-reader": set(),
     "iam-installer": set(),
 }
@@ -417,7 +522,7 @@ def test_every_placeholder_is_explained() -> None:
     """And none that there is not."""
     used = frozenset().union(*(placeholders(documents.load(name)) for name in NAMES))
     assert set(re.findall(r"^\| `\$\{(\w+)\}` \|", README, re.MULTILINE)) == used
-    assert used == FROM_SETTINGS | set(DEFAULTS) | ROLES | {"origin"}
+    assert used == FROM_SETTINGS | set(DEFAULTS) | ROLES | {"origin", "notify", "queue", "account"}
 
 
 @pytest.mark.parametrize("rule", ["AbortIncompleteMultipartUpload", "ExpiredObjectDeleteMarker", "NoncurrentVersionExpiration"])
@@ -441,14 +546,43 @@ def test_the_command_prints_the_document_and_nothing_else(desk: Desk, name: str)
     """Valid JSON on stdout, every placeholder filled from the settings or with --set, and stderr silent."""
     desk.set(BUCKET="photos")
     result = desk.ok("policy", name, *(f"--set={each}={SAMPLES[each]}" for each in to_be_given(documents.load(name))))
-    assert json.loads(result.stdout) == filled(name)
+    assert json.loads(result.stdout) == printed(name)
     assert result.stderr == ""
+
+
+def printed(name: str) -> Any:
+    """A document as it is put: of the notifications one destination, and Sids that say whose they are; nobody tags."""
+    found = filled(name, tagger=())
+    if name == "notifications":
+        return for_destination(found, SAMPLES["notify"])
+    if name != "bucket-policy":
+        return found
+    return {**found, "Statement": [{**each, "Sid": sid_prefix("uploads/") + each["Sid"]} for each in found["Statement"]]}
+
+
+def test_the_settings_fill_what_has_no_default(desk: Desk) -> None:
+    """Roles, origins and the destination need no --set where they are set; one that is given goes before."""
+    desk.set(BUCKET="photos", ORIGINS="https://a.example", NOTIFY="eventbridge", TAGGER_ROLES=SAMPLES["tagger"])
+    desk.set(**{f"{role.upper()}_ROLES": SAMPLES[role] for role in ("presigner", "completer", "reconciler")})
+    assert [each["Principal"] for each in json.loads(desk.ok("policy", "bucket-policy").stdout)["Statement"]]
+    assert SAMPLES["tagger"] in desk.ok("policy", "bucket-policy").stdout
+    assert json.loads(desk.ok("policy", "notifications").stdout) == {"EventBridgeConfiguration": {}}
+    given = json.loads(desk.ok("policy", "cors", "--set=origin=https://b.example").stdout)
+    assert given["CORSRules"][0]["AllowedOrigins"] == ["https://b.example"]
+
+
+def test_the_queue_that_is_set_is_the_one_that_is_opened(desk: Desk) -> None:
+    """Its own account is taken for the bucket's, unless another is given."""
+    desk.set(BUCKET="photos", NOTIFY=SAMPLES["notify"])
+    assert json.loads(desk.ok("policy", "queue-policy").stdout) == filled("queue-policy")
+    other = json.loads(desk.ok("policy", "queue-policy", "--set=account=999999999999").stdout)
+    assert other["Statement"][0]["Condition"]["StringEquals"] == {"aws:SourceAccount": "999999999999"}
 
 
 def test_the_life_of_a_url_comes_from_the_settings(desk: Desk) -> None:
     """In milliseconds, as a text."""
     desk.set(URL_LIFE="10m")
-    given = [f"--set={role}={SAMPLES[role]}" for role in sorted(ROLES)]
+    given = [f"--set={role}={SAMPLES[role]}" for role in sorted(ROLES - {"tagger"})]
     found = json.loads(desk.ok("policy", "bucket-policy", *given).stdout)
     assert [values for each in found["Statement"] for _, key, values in keys(each) if key == "s3:signatureAge"] == [["600000"]]
 

@@ -1,7 +1,8 @@
-"""Which S3 server keeps which promise, as the tests show it: the table in the README is recorded from their outcomes.
+"""Which S3 server keeps which promise: the table in the README, made from what `reconcile doctor` says of each server.
 
-A promise is shown by tests, by name, wherever they run. `pytest --record-servers docs/servers.json` writes what it saw down;
-an ordinary run compares that file with the known faults, which are strict expected failures and so cannot be out of date.
+`pytest --record-servers docs/servers.json` writes it down; an ordinary run compares the file with what doctor says now, and
+doctor with the tests: it must say no exactly where a fault is known. Two rows are no probe's: nobody can try them out on a
+live bucket.
 """
 
 import importlib.metadata
@@ -15,57 +16,61 @@ from typing import Any
 import pytest
 from contract.known_faults import FAULTS
 
+from reconciler.core.promises import PROMISES, Finding
+
 RECORD = "--record-servers"
 SERVERS = ("ceph", "seaweedfs", "moto")
 NOT_TRIED = "not tried"
+CELLS = "cells"
 
 Outcomes = Mapping[str, Mapping[str, str]]
 """By server, then by test: why it failed as expected; empty where it passed."""
 
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    "tag": ("test_a_ticket_sent_as_it_says_is_stored",),
+    "signature": ("test_the_url_cannot_be_changed", "test_every_ticket_has_a_key_of_its_own"),
+    "expiry": ("test_an_expired_url_is_refused",),
+    "signed": ("test_whatever_is_signed_cannot_be_changed", "test_a_refused_ticket_still_works"),
+    "unsigned": ("test_unsigned_amz_headers_are_refused", "test_a_tag_that_was_not_signed_is_refused"),
+    "create-once": ("test_a_replay_after_the_upload_changes_nothing",),
+    "form": ("test_a_form_is_stored_with_its_tag",),
+    "form-policy": ("test_a_form_cannot_be_changed", "test_a_refused_form_still_works"),
+    "delete-many": ("test_a_deleted_object_is_gone", "test_an_absent_object_counts_as_deleted"),
+    "delete-many-etag": ("test_a_delete_with_another_etag_fails_for_that_key_alone",),
+    "order": ("test_a_listing_is_in_the_order_of_utf8_bytes", "test_a_slash_sorts_like_any_other_byte"),
+    "names": ("test_keys_are_names_not_paths", "test_dots_in_keys_mean_nothing", "test_a_key_may_lie_under_another"),
+    "absent": ("test_an_absent_object_is_not_found",),
+    "retag-time": ("test_tagging_anew_keeps_the_time",),
+    "multipart-tags": ("test_a_multipart_upload_keeps_its_tags",),
+    "multipart-once": ("test_a_multipart_upload_overwrites_nothing",),
+    "rule": ("test_a_lifecycle_rule_reads_back_word_for_word",),
+    "announced": ("test_an_object_names_the_rule_that_will_expire_it",),
+}
+"""By doctor's promise: the tests that show the same. What no test shows stands in UNSHOWN."""
+UNSHOWN = frozenset({"delete-one-etag"})
+
 
 @dataclass(frozen=True)
-class Promise:
-    """One row of the table. `aws` is what AWS documents."""
+class Row:
+    """One row that tests alone can show. `aws` is what AWS documents."""
 
     text: str
     tests: tuple[str, ...]
+    instead: str
     aws: str = "yes"
 
 
-PROMISES = (
-    Promise(
-        "verifies signatures, and how long they live",
-        ("test_the_url_cannot_be_changed", "test_every_ticket_has_a_key_of_its_own", "test_an_expired_url_is_refused"),
+BY_TESTS = (
+    Row(
+        "keeps the sizes in others' lifecycle rules",
+        ("test_a_size_in_a_lifecycle_rule_reads_back",),
+        "there is nothing to do for our rules; the store drops the size when a rule with one is put, whoever puts it",
     ),
-    Promise(
-        "holds a PUT to the tag, type and size that were signed",
-        ("test_whatever_is_signed_cannot_be_changed", "test_a_refused_ticket_still_works"),
+    Row(
+        "expires what is tagged pending, and nothing else",
+        ("test_the_rule_expires_what_is_pending_and_nothing_else",),
+        "run the sweep, which needs no rule",
     ),
-    Promise("refuses a PUT that is replayed (`If-None-Match`)", ("test_a_replay_after_the_upload_changes_nothing",)),
-    Promise(
-        "refuses `x-amz-` headers that were not signed",
-        ("test_unsigned_amz_headers_are_refused", "test_a_tag_that_was_not_signed_is_refused"),
-    ),
-    Promise("takes a POST form with its tag", ("test_a_form_is_stored_with_its_tag",)),
-    Promise("holds a POST form to its policy", ("test_a_form_cannot_be_changed", "test_a_refused_form_still_works")),
-    Promise("deletes on condition of the etag", ("test_a_delete_with_another_etag_fails_for_that_key_alone",)),
-    Promise(
-        "lists in the byte order of keys",
-        ("test_a_listing_is_in_the_order_of_utf8_bytes", "test_a_slash_sorts_like_any_other_byte"),
-    ),
-    Promise(
-        "takes keys as names, not as paths",
-        ("test_keys_are_names_not_paths", "test_dots_in_keys_mean_nothing", "test_a_key_may_lie_under_another"),
-    ),
-    Promise("leaves `LastModified` alone when tags are put", ("test_tagging_anew_keeps_the_time",), aws="not documented"),
-    Promise("keeps the tags of a multipart upload", ("test_a_multipart_upload_keeps_its_tags",)),
-    Promise("completes a multipart upload on condition", ("test_a_multipart_upload_overwrites_nothing",)),
-    Promise(
-        "gives lifecycle rules back as they were put",
-        ("test_a_lifecycle_rule_reads_back_word_for_word", "test_a_size_in_a_lifecycle_rule_reads_back"),
-    ),
-    Promise("names the rule that will expire an object", ("test_an_object_names_the_rule_that_will_expire_it",)),
-    Promise("expires what is tagged pending, and nothing else", ("test_the_rule_expires_what_is_pending_and_nothing_else",)),
 )
 
 
@@ -91,20 +96,37 @@ def known_fault(item: pytest.Item) -> str | None:
     return faults.get(name) or faults.get(name.partition("[")[0])
 
 
-def cell(outcomes: Outcomes, promise: Promise, server: str) -> str:
-    """Return what the table says of one promise on one server."""
-    seen = {name: why for name, why in outcomes.get(server, {}).items() if name.partition("[")[0] in promise.tests}
+def faults_of(server: str, tests: tuple[str, ...]) -> dict[str, str]:
+    """Return what is known to be wrong with a server in these tests."""
+    return {name: why for name, why in FAULTS[server].items() if name.partition("[")[0] in tests}
+
+
+def cell(outcomes: Outcomes, row: Row, server: str) -> str:
+    """Return what the table says of one row on one server."""
+    seen = {name: why for name, why in outcomes.get(server, {}).items() if name.partition("[")[0] in row.tests}
     if not seen:
         return NOT_TRIED
     faults = dict.fromkeys(why for _, why in sorted(seen.items()) if why)  # each once, in an order of their own
     return f"no: {', '.join(faults)}" if faults else "yes"
 
 
-def table(outcomes: Outcomes) -> list[dict[str, str]]:
-    """Return the rows, AWS first."""
-    return [
-        {"promise": each.text, "aws": each.aws, **{server: cell(outcomes, each, server) for server in SERVERS}}
+def cells(findings: tuple[Finding, ...]) -> dict[str, str]:
+    """Return what the table says of one server, by promise: what hangs on a deployment's set-up is not in it."""
+    return {finding.promise.text: finding.cell for finding in findings if finding.promise.of_store}
+
+
+def table(outcomes: Outcomes, found: Mapping[str, Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return the rows, AWS first: doctor's, then the tests' own."""
+    rows = [
+        {"promise": each.text, "instead": each.instead, "aws": each.aws}
+        | {server: found.get(server, {}).get(each.text, NOT_TRIED) for server in SERVERS}
         for each in PROMISES
+        if each.of_store
+    ]
+    return rows + [
+        {"promise": row.text, "instead": row.instead, "aws": row.aws}
+        | {server: cell(outcomes, row, server) for server in SERVERS}
+        for row in BY_TESTS
     ]
 
 
@@ -114,6 +136,7 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._outcomes: dict[str, dict[str, str]] = {server: {} for server in SERVERS}
+        self._found: dict[str, dict[str, str]] = {}
         self._failed = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -121,11 +144,13 @@ class Recorder:
         self._failed = self._failed or report.failed
         if "server" in noted and (report.when == "call" or hasattr(report, "wasxfail")):
             self._outcomes[noted["server"]][noted["test"]] = noted["fault"]
+            self._found |= {noted["server"]: noted[CELLS]} if CELLS in noted else {}
 
     def pytest_sessionfinish(self) -> None:
         if self._failed:
             return
-        content = {"servers": {"aws": "AWS S3, by its documentation", **versions()}, "promises": table(self._outcomes)}
+        names = {"aws": "AWS S3, by its documentation", **versions()}
+        content = {"servers": names, "promises": table(self._outcomes, self._found)}
         self._path.write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -7,10 +7,7 @@ from unit.builders import PREFIX
 
 from reconciler.core.documents import (
     choose,
-    disabled,
     fill,
-    is_ours,
-    merge_rules,
     pending_rule_id,
     placeholders,
     rule_prefix,
@@ -21,8 +18,6 @@ from reconciler.errors import SettingsError
 
 PENDING = {"Key": "status", "Value": "pending"}
 TEAM = {"Key": "team", "Value": "blue"}
-OURS = {"ID": "reconciler:uploads/:pending", "Status": "Enabled"}
-FOREIGN = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 1}}
 
 
 def rule(**given: Any) -> dict[str, Any]:
@@ -82,6 +77,15 @@ def test_several_values_have_no_place_outside_of_a_list(document: Any) -> None:
         fill(document, {"role": ["b", "c"]})
 
 
+@pytest.mark.parametrize("nobody", [(), "", []], ids=["none", "empty", "empty list"])
+def test_a_name_that_may_stand_for_nobody_is_left_out(nobody: Any) -> None:
+    """Of a list alone, and only where it may: a missing presigner is a mistake."""
+    assert fill(["${reconciler}", "${tagger}"], {"reconciler": "a", "tagger": nobody}) == ["a"]
+    assert fill(["${reconciler}", "${tagger}"], {"reconciler": "a"}) == ["a"]
+    with pytest.raises(SettingsError, match="'presigner'"):
+        fill(["${presigner}"], {"presigner": nobody})
+
+
 def test_placeholders_are_found_wherever_they_are() -> None:
     """In texts, lists and objects; a key is never one."""
     assert placeholders({"${key}": ["x${one}y${two}", {"three": "${three}"}, 4, None]}) == {"one", "two", "three"}
@@ -106,6 +110,16 @@ def test_settings_defaults_and_what_is_given_make_the_values() -> None:
 def test_what_must_be_given_is_what_nobody_else_knows() -> None:
     """Sorted."""
     assert to_be_given(POLICY) == ["completer", "presigner"]
+
+
+def test_a_setting_that_is_set_need_not_be_given() -> None:
+    """One that is empty does; what is given goes before it."""
+    known: dict[str, Any] = {**KNOWN, "presigner": (ROLE,), "completer": ()}
+    with pytest.raises(SettingsError, match=r"'p' needs a value for completer$"):
+        choose("p", POLICY, known=known, given={})
+    other = f"{ROLE}2"
+    values = choose("p", POLICY, known=known, given={"completer": [ROLE], "presigner": [other]})
+    assert (values["presigner"], values["completer"]) == ([other], [ROLE])
 
 
 def test_everything_that_is_missing_is_named_at_once() -> None:
@@ -219,35 +233,13 @@ def test_a_prefix_with_a_star_is_fine_where_it_is_no_pattern() -> None:
     assert choose("lifecycle", document, known={"prefix": "up*/"}, given={})["prefix"] == "up*/"
 
 
-# Merging
-
-
-def test_foreign_rules_are_carried_along_untouched() -> None:
-    """They come first and are the very same values; ours are replaced."""
-    wanted = [rule()]
-    merged = merge_rules([OURS, FOREIGN, {"Status": "Enabled"}], wanted, prefix=PREFIX)
-    assert merged == [FOREIGN, {"Status": "Enabled"}, *wanted]
-    assert merged[0] is FOREIGN
-
-
-def test_ours_are_told_by_their_id() -> None:
-    """Another prefix's rules, and rules without an ID, are somebody else's."""
-    ids = ("reconciler:uploads/:pending", "reconciler:uploads2/:pending", "uploads/", "", None)
-    assert [is_ours({"ID": each}, prefix=PREFIX) for each in ids] == [True, False, False, False, False]
-    assert not is_ours({}, prefix=PREFIX)
+# Names
 
 
 def test_the_pending_rule_is_one_of_ours() -> None:
     """As S3 names it in x-amz-expiration."""
     assert pending_rule_id(PREFIX) == "reconciler:uploads/:pending"
     assert pending_rule_id(PREFIX).startswith(rule_prefix(PREFIX))
-
-
-def test_disabled_rules_are_copies() -> None:
-    """Switched off, and otherwise the same; the wanted ones stay enabled."""
-    wanted = [rule()]
-    assert disabled(wanted) == [rule(Status="Disabled")]
-    assert wanted == [rule()]
 
 
 # Meaning

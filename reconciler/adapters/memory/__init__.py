@@ -4,8 +4,9 @@ They behave as the real ones do where the protocol looks: tags are replaced whol
 has no first byte, a Move is atomic, a transaction that fails leaves nothing behind.
 """
 
-from reconciler.adapters.memory.bucket import MemoryLifecycle, MemoryObjects, MemorySigner
+from reconciler.adapters.memory.bucket import MemoryFindings, MemoryObjects, MemorySigner
+from reconciler.adapters.memory.configuration import MemoryBucket
 from reconciler.adapters.memory.queue import MemoryQueue
 from reconciler.adapters.memory.table import MemoryTable
 
-__all__ = ["MemoryLifecycle", "MemoryObjects", "MemoryQueue", "MemorySigner", "MemoryTable"]
+__all__ = ["MemoryBucket", "MemoryFindings", "MemoryObjects", "MemoryQueue", "MemorySigner", "MemoryTable"]

@@ -1,4 +1,4 @@
-"""A bucket in memory: its objects, its lifecycle rules, and a signer whose addresses do not exist."""
+"""A bucket's objects in memory, and a signer whose addresses do not exist."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from reconciler.adapters.memory.history import NULL, History, MemoryObject
-from reconciler.core.documents import Rule
+from reconciler.core.dialects import Findings
 from reconciler.core.model import Binding, ObjectEntry, ObjectFacts, ObjectVersion
 from reconciler.errors import BucketNotFoundError, EmptyObjectError, NotVersionedError, ObjectNotFoundError
 from reconciler.ports import Clock, SignedRequest, Target
@@ -133,26 +133,6 @@ class MemoryObjects:
         )
 
 
-class MemoryLifecycle:
-    """A bucket's lifecycle configuration in memory."""
-
-    def __init__(self, rules: Sequence[Rule] = (), *, versioned: bool = False) -> None:
-        self._rules = list(rules)
-        self._is_versioned = versioned
-
-    def versioned(self) -> bool:
-        """Say what the bucket was made as."""
-        return self._is_versioned
-
-    def rules(self) -> list[Rule]:
-        """Return every rule."""
-        return list(self._rules)
-
-    def put_rules(self, rules: Sequence[Rule]) -> None:
-        """Replace every rule."""
-        self._rules = list(rules)
-
-
 class MemorySigner:
     """Makes requests that look signed, to addresses that do not exist."""
 
@@ -173,3 +153,18 @@ class MemorySigner:
     def object_url(self, key: str) -> str:
         """Return an address."""
         return self._base + quote(key)
+
+
+class MemoryFindings:
+    """What a bucket keeps of its store's dialect, in memory."""
+
+    def __init__(self, findings: Findings | None = None) -> None:
+        self._findings = findings
+
+    def read(self) -> Findings | None:
+        """Return what was kept."""
+        return self._findings
+
+    def write(self, findings: Findings) -> None:
+        """Keep these instead."""
+        self._findings = findings

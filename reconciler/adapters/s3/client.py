@@ -29,7 +29,7 @@ def make_client(*, endpoint_url: str | None = None, accelerate: bool = False, co
         session = boto3.session.Session()
         region = os.environ.get("AWS_REGION") or session.region_name  # boto3 itself reads only AWS_DEFAULT_REGION
         client = _client(session, region or FALLBACK_REGION, endpoint_url, connections, {})
-        if not _is_aws(client):
+        if not is_aws(client):
             return (
                 client
                 if _by_path(client)
@@ -63,7 +63,8 @@ def _client(session: Any, region: str, endpoint_url: str | None, connections: in
     return client
 
 
-def _is_aws(client: S3Client) -> bool:
+def is_aws(client: S3Client) -> bool:
+    """Say whether a client speaks to AWS itself."""
     host = urlsplit(client.meta.endpoint_url).hostname or ""
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 

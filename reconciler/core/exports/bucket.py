@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.core.documents import Rule, rule_prefix
+from reconciler.core.parts import Item
 from reconciler.errors import SettingsError
 
-EVENTBRIDGE = "eventbridge"
-EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", "s3:LifecycleExpiration:*")
 PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")  # all four on
 OWNERSHIP = "BucketOwnerEnforced"
 WHOLE = (
@@ -42,7 +40,7 @@ class BucketExport:
 
     bucket: str
     prefix: str
-    lifecycle: Sequence[Rule]
+    lifecycle: Sequence[Item]
     policy: Mapping[str, Any] | None = None
     cors: Sequence[Mapping[str, Any]] | None = None
     notifications: Mapping[str, Any] | None = None
@@ -50,16 +48,7 @@ class BucketExport:
     identities: Sequence[Identity] = field(default_factory=tuple)
 
 
-def notifications_to(target: str, *, prefix: str) -> dict[str, Any]:
-    """Return the notification configuration that sends the prefix's events to a queue, a topic, or EventBridge."""
-    if target == EVENTBRIDGE:
-        return {"EventBridgeConfiguration": {}}
-    kind, arn = ("QueueConfigurations", "QueueArn") if ":sqs:" in target else ("TopicConfigurations", "TopicArn")
-    rules = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
-    return {kind: [{"Id": f"{rule_prefix(prefix)}events", arn: target, "Events": list(EVENTS), "Filter": rules}]}
-
-
-def conditions(rule: Rule) -> dict[str, Any]:
+def conditions(rule: Item) -> dict[str, Any]:
     """Return a lifecycle rule's filter flat: Prefix, Tags as pairs of Key and Value, and sizes, whatever is there."""
     stated = dict(rule.get("Filter") or {})
     stated |= dict(stated.pop("And", None) or {})
