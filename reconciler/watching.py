@@ -100,7 +100,7 @@ class Watcher:
         JournalError where a deletion cannot be journalled, EventSourceError where the source was never within reach.
         """
         self._consumer.check()
-        with ThreadPoolExecutor(self._threads, "watch") as pool, self._keeping():
+        with ThreadPoolExecutor(self._threads, "watch") as pool, self._keeping(self._queue.patience):
             loops = [pool.submit(self._loop) for _ in range(self._threads)]
             self._oversee(loops, stopping)
         for loop in loops:
@@ -171,10 +171,13 @@ class Watcher:
             self._queue.done(done)
 
     @contextmanager
-    def _keeping(self) -> Iterator[None]:
+    def _keeping(self, patience: float | None) -> Iterator[None]:
         """Say, before the source's patience is over, that what is held is still being worked on."""
+        if patience is None:
+            yield
+            return
         finished = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(finished,), name="watch-keeper", daemon=True)
+        keeper = threading.Thread(target=self._keep, args=(finished, patience / 3), name="watch-keeper", daemon=True)
         keeper.start()
         try:
             yield
@@ -182,12 +185,8 @@ class Watcher:
             finished.set()
             keeper.join()
 
-    def _keep(self, finished: threading.Event) -> None:
-        try:
-            patience = self._queue.patience
-        except EventSourceError:
-            return  # the loops will say so
-        while patience is not None and not finished.wait(patience / 3):
+    def _keep(self, finished: threading.Event, every: float) -> None:
+        while not finished.wait(every):
             for messages in list(self._held.values()):
                 try:
                     self._queue.keep(messages)

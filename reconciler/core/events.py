@@ -152,6 +152,6 @@ def _checked(key: str) -> str:
 def _moment(written: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(written))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter where the year is the first or the last there is
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -125,8 +125,15 @@ def test_nothing_else_of_a_record_matters(given: Any) -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [(TIME, AT), ("2026-11-22T11:00:00.123+01:00", AT), ("2026-11-22T10:00:00.123", AT), ("soon", None), (7, None)],
-    ids=["UTC", "an offset", "no zone is UTC", "no time", "a number"],
+    [
+        (TIME, AT),
+        ("2026-11-22T11:00:00.123+01:00", AT),
+        ("2026-11-22T10:00:00.123", AT),
+        ("soon", None),
+        (7, None),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+    ids=["UTC", "an offset", "no zone is UTC", "no time", "a number", "before all time"],
 )
 def test_a_time_is_read_where_there_is_one(given: Any, expected: datetime | None) -> None:
     """It is for metrics alone, so a broken one breaks nothing."""
