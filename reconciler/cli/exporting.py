@@ -41,7 +41,7 @@ _ELSEWHERE = ("table_url", "journal", "webhook_secret")
 
 @click.group()
 def export() -> None:
-    """Print what install puts, or what cron runs, for teams that install by code.
+    """Print what is installed and run, for teams that do so by code.
 
     From the settings alone: neither S3 nor the table is asked. The document goes to stdout, or to FILE with -o.
     """

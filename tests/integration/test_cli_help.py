@@ -25,7 +25,7 @@ SUMMARIES = {
     "release": "disputed object go",
     "accept": "replaced a completed one",
     "restore": "Bring back a deleted object",
-    "export": "what install puts",
+    "export": "what is installed and run",
 }
 
 

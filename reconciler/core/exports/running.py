@@ -59,7 +59,7 @@ class Running:
         return None if self.queue_url is None else ("watch", "--sqs", self.queue_url)
 
 
-_FIELD = r"(?:\*|\d{1,2}(?:-\d{1,2})?)(?:/\d{1,2})?"
+_FIELD = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?)(?:/[0-9]{1,2})?"
 _CRON = re.compile(rf"{_FIELD}(?:,{_FIELD})*")
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
@@ -100,7 +100,7 @@ def _fits(field: str, least: int, most: int) -> bool:
 
 def queue_url(arn: str | None) -> str | None:
     """Return the address of an SQS queue by its ARN; None for whatever else events are sent to."""
-    found = re.fullmatch(r"arn:(aws[a-z-]*):sqs:([a-z0-9-]+):(\d{12}):([\w-]+)", arn or "")
+    found = re.fullmatch(r"arn:(aws[a-z-]*):sqs:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]+)", arn or "")
     if found is None:
         return None
     partition, region, account, name = found.groups()
