@@ -242,6 +242,8 @@ def _lint_notifications(look: Look, foreign: Sequence[Item]) -> list[Remark]:
     remarks = list(openings.notifications(standing, foreign))
     refused = left_out_events(look.part, standing)
     if refused:
-        text = f"this store refused {', '.join(refused)} when it was installed: such changes are noticed by the next plan"
+        text = (
+            f"installed without {', '.join(refused)}, which this store refused or cannot bear: the next plan notices such changes"
+        )
         remarks.append(Remark(look.name, Severity.NOTE, look.part.identity(standing[0]), text))
     return remarks

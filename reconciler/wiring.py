@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 def wanted_by(settings: Settings) -> Wanted:
     """Return what the settings want of the bucket's configuration."""
     loaded = {name: documents.load(name) for name in documents.names()}
-    return Wanted(documents=loaded, values=settings.document_values(), prefix=settings.prefix)
+    values = settings.document_values()
+    return Wanted(documents=loaded, values=values, prefix=settings.prefix, bulk_delete=settings.bulk_delete)
 
 
 def new_id() -> str:

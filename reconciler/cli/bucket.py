@@ -109,7 +109,9 @@ def _install(installer: Installer, looks: Sequence[Look]) -> int:
         else:
             done.append(look.name.value)
             if refused:
-                render.say(f"{look.name}: this store refuses {', '.join(refused)}: the next plan notices such changes")
+                render.say(
+                    f"{look.name}: installed without {', '.join(refused)}, which this store refuses or cannot bear; plans notice such changes"
+                )
     if done:
         render.say(f"installed and read back: {_listed(done)}")
     return 0

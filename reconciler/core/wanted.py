@@ -17,6 +17,7 @@ from reconciler.core.parts import Item, Part, PartName
 EVENTBRIDGE = "eventbridge"
 # What a store may know nothing of; without these, late notice is taken of what the lifecycle rule or another program did.
 OPTIONAL_EVENTS = ("s3:ObjectTagging:*", "s3:LifecycleExpiration:*")
+REMOVALS = "s3:ObjectRemoved:*"
 _DESTINATIONS = {"sqs": "QueueConfigurations", "sns": "TopicConfigurations"}
 _KINDS = {"QueueConfigurations": "queue", "TopicConfigurations": "topic", "EventBridgeConfiguration": EVENTBRIDGE}
 _SETTINGS = {
@@ -43,12 +44,15 @@ class Wanted:
         values: from the settings; what is not set is empty.
         prefix: which deployment's items these are.
         findings: what the store makes of the bucket policy's statements; None for AWS, which takes its own dialect whole.
+        bulk_delete: whether deletions are sent in bulk. A store that refuses an event may be Ceph, which dies of those while it
+            pushes that objects were removed: then it is not asked to.
     """
 
     documents: Mapping[str, Any]
     values: Mapping[str, Value]
     prefix: str
     findings: Findings | None = None
+    bulk_delete: bool = True
 
     def unset(self, name: PartName) -> list[str]:
         """Name the settings without which a part cannot be made; empty where it can."""
@@ -62,7 +66,7 @@ class Wanted:
             case PartName.CORS:
                 variants = [self.document("cors")["CORSRules"]]
             case PartName.NOTIFICATIONS:
-                variants = notification_variants(notifications(self.notification_configuration()), prefix=self.prefix)
+                variants = self._notifications()
             case PartName.POLICY:
                 variants = [statements(self.composed().statements, prefix=self.prefix)]
         mark = sid_prefix(self.prefix) if name is PartName.POLICY else rule_prefix(self.prefix)
@@ -76,6 +80,10 @@ class Wanted:
             for each in sorted(placeholders(document) & set(values)):
                 check_form(each, values[each])
         return fill(document, values)
+
+    def _notifications(self) -> list[list[Item]]:
+        items = notifications(self.notification_configuration())
+        return notification_variants(items, prefix=self.prefix, dangerous=(REMOVALS,) if self.bulk_delete else ())
 
     def composed(self) -> Composed:
         """Return the statements of the bucket policy that this store heeds, and why the others are left out."""
@@ -115,8 +123,8 @@ def notifications(filled: Mapping[str, Any]) -> list[Item]:
     return found
 
 
-def notification_variants(items: Sequence[Item], *, prefix: str) -> list[list[Item]]:
-    """Return the items with every event, and then without those that a store may not know.
+def notification_variants(items: Sequence[Item], *, prefix: str, dangerous: Sequence[str] = ()) -> list[list[Item]]:
+    """Return the items with every event, and then without those that a store may not know, and the dangerous ones there.
 
     The Id says what was left out, so that a later check knows it without asking the store anew.
     """
@@ -124,8 +132,9 @@ def notification_variants(items: Sequence[Item], *, prefix: str) -> list[list[It
     variants = [list(items)]
     for count in range(1, len(optional) + 1):
         for refused in combinations(optional, count):
-            name = "-".join(event.split(":")[1] for event in refused)
-            variants.append([_without(item, refused, f"{rule_prefix(prefix)}without-{name}") for item in items])
+            without = (*refused, *dangerous)
+            name = "-".join(event.split(":")[1] for event in without)
+            variants.append([_without(item, without, f"{rule_prefix(prefix)}without-{name}") for item in items])
     return variants
 
 

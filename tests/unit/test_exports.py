@@ -7,13 +7,14 @@ import pytest
 
 from reconciler.adapters import documents
 from reconciler.core.documents import DEFAULTS, fill, rule_prefix
-from reconciler.core.exports.bucket import BucketExport, Identity, conditions, notifications_to, reworded
+from reconciler.core.exports.bucket import BucketExport, Identity, conditions, reworded
 from reconciler.core.exports.cloudformation import cloudformation
 from reconciler.core.exports.kubernetes import kubernetes
 from reconciler.core.exports.running import Running, check_cron, queue_url, weekdays
 from reconciler.core.exports.schedule import aws_cron, lambda_schedule
 from reconciler.core.exports.systemd import calendar, systemd
 from reconciler.core.exports.terraform import literal, terraform
+from reconciler.core.wanted import for_destination
 from reconciler.errors import SettingsError
 
 ROLE = "arn:aws:iam::123456789012:role/service/web"
@@ -42,11 +43,16 @@ def wanted(**given: Any) -> BucketExport:
         "lifecycle": filled("lifecycle-versioned")["Rules"],
         "policy": filled("bucket-policy"),
         "cors": filled("cors")["CORSRules"],
-        "notifications": notifications_to(QUEUE, prefix="uploads/"),
+        "notifications": notifications_to(QUEUE),
         "versioned": True,
         "identities": (Identity(name="completer", purpose="completes", document=filled("iam-completer"), arns=(ROLE,)),),
     }
     return BucketExport(bucket="photos", prefix="uploads/", **{**values, **given})
+
+
+def notifications_to(target: str) -> Any:
+    values = {"notify": target, "prefix": "uploads/", "rule": rule_prefix("uploads/")}
+    return fill(for_destination(documents.load("notifications"), target), values)
 
 
 def running(**given: Any) -> Running:
@@ -147,8 +153,8 @@ RULES: dict[str, Any] = {
 VARIANTS: dict[str, BucketExport] = {
     "everything": wanted(),
     "the least": wanted(policy=None, cors=None, notifications=None, versioned=False, identities=()),
-    "a topic": wanted(notifications=notifications_to(TOPIC, prefix="uploads/")),
-    "eventbridge": wanted(notifications=notifications_to("eventbridge", prefix="uploads/")),
+    "a topic": wanted(notifications=notifications_to(TOPIC)),
+    "eventbridge": wanted(notifications=notifications_to("eventbridge")),
     "unversioned": wanted(versioned=False, lifecycle=filled("lifecycle")["Rules"]),
     **{f"a rule by {name}": wanted(lifecycle=[rule]) for name, rule in RULES.items()},
 }
@@ -213,7 +219,7 @@ def test_cloudformation_keeps_the_bucket() -> None:
 def test_cloudformation_says_each_event_alone() -> None:
     """A configuration of theirs names one event."""
     found = cloudformation(wanted())["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-    assert [each["Event"] for each in found] == list(notifications_to(QUEUE, prefix="")["QueueConfigurations"][0]["Events"])
+    assert [each["Event"] for each in found] == list(notifications_to(QUEUE)["QueueConfigurations"][0]["Events"])
     assert {json.dumps(each["Filter"]) for each in found} == {
         json.dumps({"S3Key": {"Rules": [{"Name": "prefix", "Value": "uploads/"}]}})
     }
