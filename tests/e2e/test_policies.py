@@ -297,6 +297,16 @@ def test_the_presigner_document_uploads(shop: Shop, stage: Stage) -> None:
     assert stage.tag(ticket.key) is Tag.PENDING
 
 
+@pytest.mark.parametrize("key", [marker_key(PREFIX), f"{PREFIX}avatars/.reconciler/instance.json"])
+def test_the_presigner_document_marks_nothing(shop: Shop, key: str) -> None:
+    """A stolen presigner cannot make the prefix, or a part of it, another deployment's: not even tagged as it may tag."""
+    shop.grant("iam-presigner")
+    put = {"Bucket": shop.bucket, "Body": b"{}", "Tagging": "status=pending"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        shop.other.put_object(Key=key, **put)
+    shop.other.put_object(Key=OURS, **put)
+
+
 @_faulty("sets no s3:RequestObjectTag for a form")
 def test_the_presigner_document_uploads_by_form(shop: Shop, stage: Stage) -> None:
     """A form, too."""
