@@ -185,7 +185,7 @@ class Installer:
     def _verify(self, looks: Sequence[Look], place: lints.Place) -> list[Remark]:
         found: list[Remark] = []
         verbs: Mapping[str, Callable[[], Remark]] = {
-            verified.ACCESS_BLOCK: lambda: verified.access_block(self.bucket.access_block()),
+            verified.ACCESS_BLOCK: lambda: verified.access_block(self.bucket.access_block(), by_acls=self._lives_by_acls()),
             verified.OWNERSHIP: lambda: verified.ownership(self.bucket.ownership()),
             verified.VERSIONING: lambda: verified.versioning(self.bucket.versioning()),
             verified.TLS: lambda: verified.tls(self._statements(looks), place),
@@ -196,6 +196,13 @@ class Installer:
             except NotSupportedError:
                 found.append(verified.not_known(subject))
         return found
+
+    def _lives_by_acls(self) -> bool:
+        try:
+            self.bucket.ownership()
+        except NotSupportedError:
+            return True
+        return False
 
     def _statements(self, looks: Sequence[Look]) -> Sequence[Item]:
         for look in looks:

@@ -202,11 +202,14 @@ class Desk:
 
 def as_aws_makes_it(client: Any, bucket: str) -> None:
     """Close a bucket to the public, and let its owner own every object, as far as the server knows how to."""
-    with suppress(client.exceptions.ClientError):
-        client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict(BLOCKED))
-    with suppress(client.exceptions.ClientError):
+    blocked = dict(BLOCKED)
+    try:
         controls = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         client.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    except client.exceptions.ClientError:
+        blocked["BlockPublicAcls"] = False  # Ceph refuses every upload while it is on
+    with suppress(client.exceptions.ClientError):
+        client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocked)
 
 
 def make_desk(server: Server, patch: pytest.MonkeyPatch, folder: Path) -> Desk:

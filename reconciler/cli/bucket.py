@@ -110,7 +110,7 @@ def _install(installer: Installer, looks: Sequence[Look]) -> int:
             done.append(look.name.value)
             if refused:
                 render.say(
-                    f"{look.name}: installed without {', '.join(refused)}, which this store refuses or cannot bear; plans notice such changes"
+                    f"{look.name}: installed without {', '.join(refused)}, which this store refuses or cannot bear; plans notice these"
                 )
     if done:
         render.say(f"installed and read back: {_listed(done)}")

@@ -11,18 +11,26 @@ from reconciler.core.parts import Item
 from reconciler.core.remarks import Remark, Severity
 
 VERIFIED = "verified"
-SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+BLOCK_ACLS = "BlockPublicAcls"
+SWITCHES = (BLOCK_ACLS, "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 OWNER_ENFORCED = "BucketOwnerEnforced"
 ACCESS_BLOCK, OWNERSHIP, VERSIONING, TLS = "block-public-access", "object-ownership", "versioning", "tls-only"
 
 
-def access_block(found: Mapping[str, bool]) -> Remark:
-    """Judge block-public-access: all four switches are on, or it is drift."""
-    off = [name for name in SWITCHES if not found.get(name)]
+def access_block(found: Mapping[str, bool], *, by_acls: bool) -> Remark:
+    """Judge block-public-access: every switch is on, or it is drift.
+
+    But one, where the store knows no object ownership (`by_acls`): there BlockPublicAcls is left alone, because Ceph 16 refuses
+    every upload while it is on.
+    """
+    wanted = [name for name in SWITCHES if not (by_acls and name == BLOCK_ACLS)]
+    off = [name for name in wanted if not found.get(name)]
     if off:
-        text = f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} off: `aws s3api put-public-access-block` turns all four on"
+        text = f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} off: `aws s3api put-public-access-block` turns them on"
         return _remark(Severity.DRIFT, ACCESS_BLOCK, text)
-    return _remark(Severity.FINE, ACCESS_BLOCK, "all four switches are on")
+    if by_acls and found.get(BLOCK_ACLS):
+        return _remark(Severity.NOTE, ACCESS_BLOCK, f"{BLOCK_ACLS} is on: Ceph 16 then refuses every upload, public or not")
+    return _remark(Severity.FINE, ACCESS_BLOCK, f"{', '.join(wanted)} are on")
 
 
 def ownership(found: str) -> Remark:

@@ -20,11 +20,14 @@ from cli_support import shared_client
 from support import HTTP, JPEG, OWNER, PREFIX, Stage, s3_stage, send, sqlite_table
 
 from reconciler.adapters import documents
-from reconciler.adapters.s3 import S3Lifecycle, S3Signer
+from reconciler.adapters.memory.configuration import BLOCKED
+from reconciler.adapters.s3 import S3Bucket, S3Signer
 from reconciler.core.documents import DEFAULTS, fill, rule_prefix, same_meaning
 from reconciler.core.keys import marker_key
 from reconciler.core.model import Status, Tag
+from reconciler.core.parts import PartName
 from reconciler.core.timing import Timing
+from reconciler.core.wanted import Wanted
 from reconciler.demo.servers import Server
 from reconciler.errors import AccessDeniedError, NotUploadedError
 from reconciler.installer import Installer
@@ -36,7 +39,10 @@ pytestmark = pytest.mark.server
 ORIGIN = "https://www.example.com"
 OTHER_ARN = "arn:aws:iam:::user/other"  # as Ceph names its users
 OWNER_ARN = "arn:aws:iam:::user/backend"
-ROLES = ("iam-presigner", "iam-completer", "iam-reconciler", "iam-reader", "iam-installer")
+ROLES = ("iam-presigner", "iam-completer", "iam-reconciler", "iam-reader", "iam-installer", "iam-tagger")
+TOPIC = "arn:aws:sns:default::events"
+FOR_OTHERS = [name for name in PartName if name is not PartName.NOTIFICATIONS]
+NO_ACTION = "s3:GetBucketOwnershipControls"  # Ceph refuses a policy that names it
 REQUEST_TAG = "s3:RequestObjectTag/status"
 
 # What Ceph 16.2 gets wrong: a strict expected failure each, so that a server which mends it is noticed.
@@ -46,10 +52,16 @@ NEVER_APPLIES = {
     "OnlyOurRolesUpload": "knows no aws:PrincipalArn",
     "PresignedOnly": "knows no s3:authType",
     "BornPending": "knows no s3:authType",
+    "NoOtherTag": "knows no aws:PrincipalArn",
+    "MarkerIsOurs": "knows no aws:PrincipalArn",
     "NoOverwrite": "knows no s3:ObjectCreationOperation",
     "NoPost": "knows no s3:authType",
     "ShortUrls": "knows no s3:signatureAge",
     "OnlyOursTag": "knows no aws:PrincipalArn",
+    "OnlyPresignerBegins": "knows no aws:PrincipalArn",
+    "CompleteFromPending": "knows no aws:PrincipalArn",
+    "SettleFromCompleting": "knows no aws:PrincipalArn",
+    "OnlyReconcilerJudges": "knows no aws:PrincipalArn",
     "NoWayBack": "sets no s3:RequestObjectTag where tags are put",
     "OnlyReconcilerDeletes": "knows no aws:PrincipalArn",
 }
@@ -68,9 +80,9 @@ class Shop:
     other: Any
     bucket: str
 
-    def load(self, name: str, **given: Any) -> Any:
-        """Return a document filled for this bucket."""
-        values = {
+    def values(self, **given: Any) -> dict[str, Any]:
+        """Return what the placeholders stand for."""
+        return {
             "bucket": self.bucket,
             "prefix": PREFIX,
             "rule": rule_prefix(PREFIX),
@@ -81,10 +93,15 @@ class Shop:
             "presigner": OTHER_ARN,
             "completer": OTHER_ARN,
             "reconciler": OTHER_ARN,
+            "tagger": OTHER_ARN,
+            "notify": TOPIC,
             **DEFAULTS,
             **given,
         }
-        return fill(documents.load(name), values)
+
+    def load(self, name: str, **given: Any) -> Any:
+        """Return a document filled for this bucket."""
+        return fill(documents.load(name), self.values(**given))
 
     def grant(self, *names: str, change: Callable[[Any], Any] = lambda document: document) -> None:
         """Let the other one do what these identity documents say."""
@@ -110,13 +127,26 @@ def for_ceph(document: Any) -> Any:
     return {**document, "Statement": [_for_ceph(statement) for statement in document["Statement"]]}
 
 
+def without_ownership(document: Any) -> Any:
+    """Take out the one action that Ceph does not know."""
+    return {**document, "Statement": [{**each, "Action": _known(each["Action"])} for each in document["Statement"]]}
+
+
+def _known(actions: Any) -> Any:
+    return [action for action in actions if action != NO_ACTION] if isinstance(actions, list) else actions
+
+
 def _for_ceph(statement: Any) -> Any:
     condition = {name: dict(keys) for name, keys in statement.get("Condition", {}).items()}
-    if statement["Sid"] in ("Complete", "Mend", "Restore"):
+    if statement["Sid"] in ("Complete", "Settle", "Mend", "AddTags", "Restore"):
         del condition["StringEquals"][REQUEST_TAG]
     condition = {name: keys for name, keys in condition.items() if keys}
     resource = statement["Resource"]
-    changed = {**statement, "Resource": [resource, resource.partition("/")[0]] if statement["Sid"] == "Delete" else resource}
+    changed = {
+        **statement,
+        "Action": _known(statement["Action"]),
+        "Resource": [resource, resource.partition("/")[0]] if statement["Sid"] == "Delete" else resource,
+    }
     return {**changed, "Condition": condition} if condition else {k: v for k, v in changed.items() if k != "Condition"}
 
 
@@ -195,10 +225,18 @@ def test_a_store_that_does_not_know_the_operators_refuses_the_whole_policy(
 
 @pytest.mark.parametrize("name", ROLES)
 def test_every_identity_document_is_taken(shop: Shop, name: str) -> None:
-    """As it is printed, for a principal."""
-    shop.grant(name)
+    """As it is printed, for a principal; but for one action that Ceph does not know."""
+    shop.grant(name, change=without_ownership)
     found = json.loads(shop.owner.get_bucket_policy(Bucket=shop.bucket)["Policy"])["Statement"]
-    assert [each["Action"] for each in found] == [each["Action"] for each in shop.load(name)["Statement"]]
+    wanted = without_ownership(shop.load(name))["Statement"]
+    assert [each["Action"] for each in found] == [each["Action"] for each in wanted]
+
+
+@pytest.mark.parametrize("name", ["iam-reader", "iam-installer"])
+@_faulty("knows no s3:GetBucketOwnershipControls", ClientError)
+def test_an_identity_document_that_looks_is_taken_as_it_is(shop: Shop, name: str) -> None:
+    """With the right to look at object ownership in it."""
+    shop.grant(name)
 
 
 # CORS does what it says
@@ -257,6 +295,16 @@ def test_the_presigner_document_uploads(shop: Shop, stage: Stage) -> None:
     ticket = stage.presign()
     assert [send(ticket, JPEG), send(ticket, JPEG)] == [200, 412]
     assert stage.tag(ticket.key) is Tag.PENDING
+
+
+@pytest.mark.parametrize("key", [marker_key(PREFIX), f"{PREFIX}avatars/.reconciler/instance.json"])
+def test_the_presigner_document_marks_nothing(shop: Shop, key: str) -> None:
+    """A stolen presigner cannot make the prefix, or a part of it, another deployment's: not even tagged as it may tag."""
+    shop.grant("iam-presigner")
+    put = {"Bucket": shop.bucket, "Body": b"{}", "Tagging": "status=pending"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        shop.other.put_object(Key=key, **put)
+    shop.other.put_object(Key=OURS, **put)
 
 
 @_faulty("sets no s3:RequestObjectTag for a form")
@@ -372,30 +420,38 @@ def test_what_ceph_needs_for_bulk_deletes_opens_nothing_else(shop: Shop) -> None
 
 
 def test_the_reader_document_looks(shop: Shop, stage: Stage) -> None:
-    """Plan with every tag, one object, and the lifecycle rules."""
+    """Plan with every tag, one object, and the bucket's configuration."""
     key = stage.upload()
-    shop.grant("iam-reader")
+    shop.grant("iam-reader", change=for_ceph)
     stage.advance(hours=25)
     assert [action.key for action in stage.plan(tags=True).deletions] == [key]
     facts = find(stage.objects, key)
     assert facts is not None
-    assert _installer(shop).compare().drifted
+    assert all(look.drifted for look in _installer(shop).check(FOR_OTHERS, verify=False).looks)
 
 
 def test_the_installer_document_installs(shop: Shop) -> None:
-    """The rules are put, read back, and as they should be."""
-    shop.grant("iam-installer")
-    _installer(shop).install()
-    assert not _installer(shop).compare().drifted
+    """Every part is put, read back, and as it should be; notifications are the owner's alone on Ceph."""
+    shop.grant("iam-installer", change=for_ceph)
+    installer = _installer(shop)
+    for look in installer.look(FOR_OTHERS):
+        installer.install(look)
+    assert not any(look.drifted for look in installer.look(FOR_OTHERS))
+
+
+@_faulty("lets nobody but the owner look at notifications", AccessDeniedError)
+def test_the_installer_document_looks_at_notifications(shop: Shop) -> None:
+    """As its `Check` says."""
+    shop.grant("iam-installer", change=for_ceph)
+    _installer(shop).look([PartName.NOTIFICATIONS])
 
 
 def _installer(shop: Shop) -> Installer:
     return Installer(
-        store=S3Lifecycle(shop.other, shop.bucket),
-        document=documents.load("lifecycle"),
-        versioned_document=documents.load("lifecycle-versioned"),
+        bucket=S3Bucket(shop.other, shop.bucket),
+        name=shop.bucket,
+        wanted=Wanted(documents={name: documents.load(name) for name in documents.names()}, values=shop.values(), prefix=PREFIX),
         timing=Timing(),
-        prefix=PREFIX,
     )
 
 
@@ -406,9 +462,14 @@ def _tag(s3: Any, bucket: str, key: str, value: str) -> None:
     s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [{"Key": "status", "Value": value}]})
 
 
+def _read_cors(s3: Any, bucket: str) -> None:
+    with suppress(s3.exceptions.from_code("NoSuchCORSConfiguration")):
+        S3Bucket(s3, bucket).read(PartName.CORS)
+
+
 def _rules(s3: Any, bucket: str) -> None:
     with suppress(s3.exceptions.from_code("NoSuchLifecycleConfiguration")):
-        S3Lifecycle(s3, bucket).rules()
+        S3Bucket(s3, bucket).read(PartName.LIFECYCLE)
 
 
 OURS, THEIRS = f"{PREFIX}2026/11/22/a.jpg", "theirs/a.jpg"
@@ -444,17 +505,28 @@ VERBS: dict[str, Callable[[Any, str], Any]] = {
         },
     ),
     "read the policy": lambda s3, bucket: s3.get_bucket_policy(Bucket=bucket),
+    "read CORS": _read_cors,
+    "read notifications": lambda s3, bucket: s3.get_bucket_notification_configuration(Bucket=bucket),
+    "read versioning": lambda s3, bucket: s3.get_bucket_versioning(Bucket=bucket),
+    "read public access": lambda s3, bucket: s3.get_public_access_block(Bucket=bucket),
+    "put CORS": lambda s3, bucket: s3.put_bucket_cors(
+        Bucket=bucket, CORSConfiguration={"CORSRules": [{"AllowedOrigins": [ORIGIN], "AllowedMethods": ["GET"]}]}
+    ),
+    "put public access": lambda s3, bucket: s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=BLOCKED),
+    "put versioning": lambda s3, bucket: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
     "delete the policy": lambda s3, bucket: s3.delete_bucket_policy(Bucket=bucket),
     "delete elsewhere": lambda s3, bucket: s3.delete_object(Bucket=bucket, Key=THEIRS),
     "delete": lambda s3, bucket: s3.delete_object(Bucket=bucket, Key=f"{PREFIX}quarantined.jpg"),
     "delete the bucket": lambda s3, bucket: s3.delete_bucket(Bucket=bucket),
 }
+LOOKING = {"read rules", "read CORS", "read versioning", "read public access", "read the policy"}
 MAY: dict[str, set[str]] = {
     "iam-presigner": {"upload pending"},
     "iam-completer": {"list", "read", "read tags", "tag"},
     "iam-reconciler": {"list", "read", "read tags", "upload the marker", "tag", "tag what is quarantined", "delete"},
-    "iam-reader": {"list", "read", "read tags", "read rules"},
-    "iam-installer": {"read rules", "put rules"},
+    "iam-reader": {"list", "read", "read tags", *LOOKING},
+    "iam-installer": {*LOOKING, "put rules", "put CORS"},
+    "iam-tagger": {"read", "read tags", "tag", "tag what is quarantined"},
 }
 
 
@@ -510,10 +582,16 @@ DENIED: dict[str, Callable[[Any, str], Any]] = {
     "OnlyOurRolesUpload": VERBS["upload pending"],
     "PresignedOnly": VERBS["upload pending"],
     "BornPending": _presigned_put,
+    "NoOtherTag": VERBS["upload completed"],
+    "MarkerIsOurs": VERBS["upload the marker"],
     "NoOverwrite": VERBS["upload pending"],
     "NoPost": _form,
     "ShortUrls": _presigned_put,
     "OnlyOursTag": VERBS["tag"],
+    "OnlyPresignerBegins": lambda s3, bucket: _tag(s3, bucket, OURS, "pending"),
+    "CompleteFromPending": lambda s3, bucket: _tag(s3, bucket, f"{PREFIX}quarantined.jpg", "completing"),
+    "SettleFromCompleting": VERBS["tag"],
+    "OnlyReconcilerJudges": lambda s3, bucket: _tag(s3, bucket, OURS, "changed"),
     "NoWayBack": lambda s3, bucket: _tag(s3, bucket, f"{PREFIX}quarantined.jpg", "pending"),
     "TagsStay": VERBS["untag"],
     "OnlyReconcilerDeletes": VERBS["delete"],

@@ -272,9 +272,15 @@ TLS = {
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
 VERIFIED: dict[str, tuple[Remark, Severity]] = {
-    "all four on": (verified.access_block(ALL_ON), FINE),
-    **{f"{name} off": (verified.access_block({**ALL_ON, name: False}), DRIFT) for name in verified.SWITCHES},
-    "nothing set": (verified.access_block({}), DRIFT),
+    "all four on": (verified.access_block(ALL_ON, by_acls=False), FINE),
+    **{f"{name} off": (verified.access_block({**ALL_ON, name: False}, by_acls=False), DRIFT) for name in verified.SWITCHES},
+    "nothing set": (verified.access_block({}, by_acls=False), DRIFT),
+    "three on, where ACLs count": (verified.access_block({**ALL_ON, "BlockPublicAcls": False}, by_acls=True), FINE),
+    "all four on, where ACLs count": (verified.access_block(ALL_ON, by_acls=True), NOTE),
+    **{
+        f"{name} off, where ACLs count": (verified.access_block({**ALL_ON, name: False}, by_acls=True), DRIFT)
+        for name in verified.SWITCHES[1:]
+    },
     "owner enforced": (verified.ownership("BucketOwnerEnforced"), FINE),
     "owner preferred": (verified.ownership("BucketOwnerPreferred"), DRIFT),
     "writer": (verified.ownership("ObjectWriter"), DRIFT),
