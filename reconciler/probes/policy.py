@@ -42,14 +42,15 @@ def try_policy(bench: Bench, documents: Mapping[str, Any]) -> Findings:
 
 @dataclass
 class Policy:
-    """The bucket policy, as text: what others put there is never rewritten."""
+    """The bucket policy: what others put there is carried along, and put back as the very text it was."""
 
     store: RawStore
     original: str | None = field(default=None, init=False)
 
     def read(self) -> None:
-        """Remember what stands in the policy now."""
-        self.original = self._present()
+        """Remember what stands in the policy now; what an earlier run was killed over is taken out first."""
+        self.original = _without_ours(self._present())
+        self._restore()
 
     def _present(self) -> str | None:
         answer = self.store.ask("get_bucket_policy")
@@ -59,7 +60,7 @@ class Policy:
 
     @contextmanager
     def holding(self, *wordings: Sequence[Statement]) -> Iterator[Iterator[Answer]]:
-        """Hand out a way to put one wording after the other beside what stands there, and put back what stood there."""
+        """Hand out a way to put one wording after the other beside what stands there, and take them out again."""
         if self._present() != self.original:
             raise NotTriedError("somebody else changes the bucket policy at the same time")
         try:
@@ -68,24 +69,45 @@ class Policy:
             self._restore()
 
     def _put(self, statements: Sequence[Statement]) -> Answer:
-        standing = json.loads(self.original) if self.original else {"Version": "2012-10-17", "Statement": []}
-        others = standing["Statement"] if isinstance(standing["Statement"], list) else [standing["Statement"]]
         ours = [{**statement, "Sid": f"{SID}{number}"} for number, statement in enumerate(statements)]
-        answer = self.store.ask("put_bucket_policy", Policy=json.dumps({**standing, "Statement": [*others, *ours]}))
+        text = json.dumps({**_parsed(self.original), "Statement": [*_theirs(self.original), *ours]})
+        answer = self.store.ask("put_bucket_policy", Policy=text)
         if answer.denied:
             raise NotTriedError("not permitted: s3:PutBucketPolicy")
         return answer
 
     def _restore(self) -> None:
-        """Put back what stood there, unless it stands there already."""
-        if self._present() == self.original:
+        """Put back what stood there; where somebody else has changed it meanwhile, take out ours and leave the rest."""
+        present = self._present()
+        wanted = self.original if _theirs(present) == _theirs(self.original) else _without_ours(present)
+        if present == wanted:
             return
-        if self.original is None:
+        if wanted is None:
             self.store.ask("delete_bucket_policy")
         else:
-            self.store.ask("put_bucket_policy", Policy=self.original)
-        if self._present() != self.original:
-            raise NotTriedError(f"the bucket policy is not what it was: statements that begin with {SID} are ours to delete")
+            self.store.ask("put_bucket_policy", Policy=wanted)
+        if _without_ours(present := self._present()) != present:
+            raise NotTriedError(f"the bucket policy was not put back: statements that begin with {SID} are ours, take them out")
+        if wanted is self.original and present != wanted:
+            self.original = present  # the same statements, as this store words what it is given
+
+
+def _parsed(policy: str | None) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(policy) if policy else {"Version": "2012-10-17", "Statement": []}
+    return parsed
+
+
+def _theirs(policy: str | None) -> list[Any]:
+    found = _parsed(policy)["Statement"]
+    return [each for each in (found if isinstance(found, list) else [found]) if not str(each.get("Sid", "")).startswith(SID)]
+
+
+def _without_ours(policy: str | None) -> str | None:
+    """Return a policy without the statements that are put for trying: the same text where there are none."""
+    if policy is None or SID not in policy:
+        return policy
+    theirs = _theirs(policy)
+    return json.dumps({**_parsed(policy), "Statement": theirs}) if theirs else None
 
 
 def _seen(bench: Bench, policy: Policy, document: Any, dialect: str, purpose: str) -> Seen:

@@ -120,6 +120,7 @@ def tried(name: str, *answers: Answer | Exception, **settings: Any) -> Result:
         assert at.store.answers == []
 
 
+NAMED = listing("names-2", "a", "a/b")
 VERDICTS: list[tuple[str, list[Answer], Verdict, str]] = [
     ("tag", [OK, tags("pending")], KEPT, ""),
     ("tag", [OK, tags(None)], BROKEN, "drops the tag"),
@@ -167,23 +168,13 @@ VERDICTS: list[tuple[str, list[Answer], Verdict, str]] = [
     ("order", [OK, OK, OK, BROKE], UNTRIED, "500"),
     (
         "names",
-        [
-            OK,
-            OK,
-            listing("names-0", "a//b", "a/b"),
-            OK,
-            OK,
-            listing("names-1", "a/../b", "a/./b"),
-            OK,
-            OK,
-            listing("names-2", "a", "a/b"),
-        ],
+        [OK, OK, listing("names-0", "a//b", "a/b"), OK, OK, listing("names-1", "a/../b", "a/./b"), OK, OK, NAMED],
         KEPT,
         "",
     ),
     (
         "names",
-        [OK, OK, listing("names-0", "a/b"), BAD, BAD, OK, OK, listing("names-2", "a", "a/b")],
+        [OK, OK, listing("names-0", "a/b"), BAD, BAD, OK, OK, NAMED],
         BROKEN,
         "`a//b` as a/b; refuses",
     ),
