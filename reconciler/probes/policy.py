@@ -11,7 +11,6 @@ from typing import Any
 
 from reconciler.core.dialects import AWS, PORTABLE, Effect, Findings, Seen, Statement, by_purpose
 from reconciler.core.documents import DEFAULTS, ROLES, fill
-from reconciler.core.model import Tag
 from reconciler.ports import Answer, RawStore
 from reconciler.probes.bench import Bench, NotTriedError, must
 from reconciler.probes.scenes import CASES, DAY, READ, Case, Scene
@@ -150,10 +149,10 @@ def _is_here(bench: Bench, statement: Statement) -> bool:
 def _before(bench: Bench, case: Case) -> Seen | None:
     """Look whether everything is let through while the statements are not there; else nothing could be seen."""
     for scene in (*case.spares, *case.passes):
-        if not (answer := _run(bench, scene, _prepared(bench, scene))).ok:
+        if not (answer := scene.act(bench, _prepared(bench, scene))).ok:
             return Seen(Effect.UNTRIED, f"{scene.name} is refused without it ({answer})")
     for scene in case.refuses:
-        if _run(bench, scene, _prepared(bench, scene)).denied and not scene.moot:
+        if scene.act(bench, _prepared(bench, scene)).denied and not scene.moot:
             return Seen(Effect.UNTRIED, f"{scene.name} is denied without it")
     return None
 
@@ -171,12 +170,12 @@ class _Stage:
         if not (answer := next(puts)).ok:
             return Seen(Effect.NOT_TAKEN, str(answer))
         refused, spared, passed = self._split()
-        let_through = [scene.name for scene, key in refused if _run(self._bench, scene, key).ok]
-        shut = [scene.name for scene, key in spared if not _run(self._bench, scene, key).ok]
+        let_through = [scene.name for scene, key in refused if scene.act(self._bench, key).ok]
+        shut = [scene.name for scene, key in spared if not scene.act(self._bench, key).ok]
         if not shut and passed:
             if not (answer := next(puts)).ok:
                 return Seen(Effect.NOT_TAKEN, str(answer))
-            shut = [scene.name for scene, key in passed if not _run(self._bench, scene, key).ok]
+            shut = [scene.name for scene, key in passed if not scene.act(self._bench, key).ok]
         if shut:
             return Seen(Effect.SHUTS_OUT, f"refuses {shut[0]}")
         return Seen(Effect.NEVER, f"lets through {let_through[0]}") if let_through else Seen(Effect.WORKS)
@@ -191,8 +190,4 @@ def _prepared(bench: Bench, scene: Scene) -> str:
     if scene.fixed:
         return bench.key(FOLDER + scene.fixed)
     name = f"{FOLDER}{DAY}{len(bench.keys)}"
-    return bench.put(name, tag=scene.tag) if isinstance(scene.tag, Tag) else bench.key(name)
-
-
-def _run(bench: Bench, scene: Scene, key: str) -> Answer:
-    return scene.act(bench, key)
+    return bench.put(name, tag=scene.tag) if scene.tag else bench.key(name)
