@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from unit.test_probes import ABSENT, DENIED, OK, Script, bench
+from unit.scripted import ABSENT, DENIED, OK, Script, bench
 
 from reconciler.core.dialects import AWS, PORTABLE, Effect, Findings, Seen
 from reconciler.ports import Answer
