@@ -26,7 +26,7 @@ def delete_many(bench: Bench) -> Result:
 def delete_many_etag(bench: Bench) -> Result:
     """Delete an object in bulk by another one's etag."""
     key = bench.put("bulk-etag")
-    answer = _delete(bench, [{"Key": key, "ETag": bench_etag(bench)}])
+    answer = _delete(bench, [{"Key": key, "ETag": _other_etag(bench)}])
     if isinstance(answer, str) and bench.there(key):
         return KEPT if "Precondition" in answer else untried(answer)
     return KEPT if bench.there(key) else broken("ignores the etag")
@@ -35,13 +35,13 @@ def delete_many_etag(bench: Bench) -> Result:
 def delete_one_etag(bench: Bench) -> Result:
     """Delete one object by another one's etag."""
     key = bench.put("one-etag")
-    answer = bench.store.ask("delete_object", Key=key, IfMatch=f'"{bench_etag(bench)}"')
+    answer = bench.store.ask("delete_object", Key=key, IfMatch=f'"{_other_etag(bench)}"')
     if not bench.there(key):
         return broken("ignores the etag")
     return broken("says it deleted it") if answer.ok else KEPT
 
 
-def bench_etag(bench: Bench) -> str:
+def _other_etag(bench: Bench) -> str:
     """Return the etag of an object with other bytes."""
     key = bench.put("other-bytes", body=b"other bytes")
     return str(must(bench.store.ask("head_object", Key=key), "a HEAD").content["ETag"]).strip('"')

@@ -31,12 +31,17 @@ def permissions(bench: Bench) -> dict[str, May]:
     listing = bench.store.ask("list_objects_v2", Prefix=bench.folder, MaxKeys=1)
     found = {"list": _may(listing), **_puts(bench)}
     found["delete"] = _may(_settled(bench, "may-absent", lambda key: bench.store.ask("delete_object", Key=key)))
-    # Something to look at only where it can be put and taken away again.
+    # An object of our own only where it can be put and taken away again; to read, anybody's will do, but never to tag.
     at_hand = May.YES is found["put"] is found["tag-put"] is found["delete"]
     key = bench.put("may") if at_hand else f"{bench.folder}may-absent"
-    verbs = {"get": "get_object", "get-tags": "get_object_tagging"}
-    answers = {name: bench.store.ask(verb, Key=key) for name, verb in verbs.items()} | {"retag": bench.retag(key, Tag.COMPLETING)}
-    found |= {name: _may_key(answer, listed=found["list"], at_hand=at_hand) for name, answer in answers.items()}
+    there = key if at_hand else _any_key(bench)
+    # Of an object's first byte, for it may be large.
+    answers = {
+        "get": bench.store.ask("get_object", Key=there or key, Range="bytes=0-0"),
+        "get-tags": bench.store.ask("get_object_tagging", Key=there or key),
+        "retag": bench.retag(key, Tag.COMPLETING),
+    }
+    found |= {name: _may_key(answer, listed=found["list"]) for name, answer in answers.items()}
     found |= {name: _may(bench.store.ask(operation)) for name, operation in READS.items()}
     found["retag-version"] = _may_retag_version(bench, key, at_hand=at_hand)
     return {name: found[name] for name in PERMISSIONS}
@@ -85,8 +90,17 @@ def _may(answer: Answer) -> May:
     return May.UNTRIED if answer.status >= 500 else May.YES  # noqa: PLR2004  a store that does not know the request says 501
 
 
-def _may_key(answer: Answer, *, listed: May, at_hand: bool) -> May:
-    """Judge a request about a key; one that is absent is hidden from those who may not list."""
-    if answer.denied and not at_hand and listed is not May.YES:
+def _may_key(answer: Answer, *, listed: May) -> May:
+    """Judge a request about a key. Of an absent one nothing is known: it is hidden from those who may not list.
+
+    Some stores say 404 before they look at permissions (Ceph does), others 403 for what is not there.
+    """
+    if answer.status == NOT_FOUND or (answer.denied and listed is not May.YES):
         return May.UNTRIED
     return _may(answer)
+
+
+def _any_key(bench: Bench) -> str | None:
+    """Return a key under the prefix at which something lies."""
+    answer = bench.store.ask("list_objects_v2", Prefix=bench.here.prefix, MaxKeys=1)
+    return next((item["Key"] for item in answer.content.get("Contents", [])), None)

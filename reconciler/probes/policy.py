@@ -11,7 +11,6 @@ from typing import Any
 
 from reconciler.core.dialects import AWS, PORTABLE, Effect, Findings, Seen, Statement, by_purpose
 from reconciler.core.documents import DEFAULTS, ROLES, fill
-from reconciler.core.model import Tag
 from reconciler.ports import Answer, RawStore
 from reconciler.probes.bench import Bench, NotTriedError, must
 from reconciler.probes.scenes import CASES, DAY, READ, Case, Scene
@@ -42,14 +41,15 @@ def try_policy(bench: Bench, documents: Mapping[str, Any]) -> Findings:
 
 @dataclass
 class Policy:
-    """The bucket policy, as text: what others put there is never rewritten."""
+    """The bucket policy: what others put there is carried along, and put back as the very text it was."""
 
     store: RawStore
     original: str | None = field(default=None, init=False)
 
     def read(self) -> None:
-        """Remember what stands in the policy now."""
-        self.original = self._present()
+        """Remember what stands in the policy now; what an earlier run was killed over is taken out first."""
+        self.original = _without_ours(self._present())
+        self._restore()
 
     def _present(self) -> str | None:
         answer = self.store.ask("get_bucket_policy")
@@ -59,7 +59,7 @@ class Policy:
 
     @contextmanager
     def holding(self, *wordings: Sequence[Statement]) -> Iterator[Iterator[Answer]]:
-        """Hand out a way to put one wording after the other beside what stands there, and put back what stood there."""
+        """Hand out a way to put one wording after the other beside what stands there, and take them out again."""
         if self._present() != self.original:
             raise NotTriedError("somebody else changes the bucket policy at the same time")
         try:
@@ -68,24 +68,45 @@ class Policy:
             self._restore()
 
     def _put(self, statements: Sequence[Statement]) -> Answer:
-        standing = json.loads(self.original) if self.original else {"Version": "2012-10-17", "Statement": []}
-        others = standing["Statement"] if isinstance(standing["Statement"], list) else [standing["Statement"]]
         ours = [{**statement, "Sid": f"{SID}{number}"} for number, statement in enumerate(statements)]
-        answer = self.store.ask("put_bucket_policy", Policy=json.dumps({**standing, "Statement": [*others, *ours]}))
+        text = json.dumps({**_parsed(self.original), "Statement": [*_theirs(self.original), *ours]})
+        answer = self.store.ask("put_bucket_policy", Policy=text)
         if answer.denied:
             raise NotTriedError("not permitted: s3:PutBucketPolicy")
         return answer
 
     def _restore(self) -> None:
-        """Put back what stood there, unless it stands there already."""
-        if self._present() == self.original:
+        """Put back what stood there; where somebody else has changed it meanwhile, take out ours and leave the rest."""
+        present = self._present()
+        wanted = self.original if _theirs(present) == _theirs(self.original) else _without_ours(present)
+        if present == wanted:
             return
-        if self.original is None:
+        if wanted is None:
             self.store.ask("delete_bucket_policy")
         else:
-            self.store.ask("put_bucket_policy", Policy=self.original)
-        if self._present() != self.original:
-            raise NotTriedError(f"the bucket policy is not what it was: statements that begin with {SID} are ours to delete")
+            self.store.ask("put_bucket_policy", Policy=wanted)
+        if _without_ours(present := self._present()) != present:
+            raise NotTriedError(f"the bucket policy was not put back: statements that begin with {SID} are ours, take them out")
+        if wanted is self.original and present != wanted:
+            self.original = present  # the same statements, as this store words what it is given
+
+
+def _parsed(policy: str | None) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(policy) if policy else {"Version": "2012-10-17", "Statement": []}
+    return parsed
+
+
+def _theirs(policy: str | None) -> list[Any]:
+    found = _parsed(policy)["Statement"]
+    return [each for each in (found if isinstance(found, list) else [found]) if not str(each.get("Sid", "")).startswith(SID)]
+
+
+def _without_ours(policy: str | None) -> str | None:
+    """Return a policy without the statements that are put for trying: the same text where there are none."""
+    if policy is None or SID not in policy:
+        return policy
+    theirs = _theirs(policy)
+    return json.dumps({**_parsed(policy), "Statement": theirs}) if theirs else None
 
 
 def _seen(bench: Bench, policy: Policy, document: Any, dialect: str, purpose: str) -> Seen:
@@ -128,10 +149,10 @@ def _is_here(bench: Bench, statement: Statement) -> bool:
 def _before(bench: Bench, case: Case) -> Seen | None:
     """Look whether everything is let through while the statements are not there; else nothing could be seen."""
     for scene in (*case.spares, *case.passes):
-        if not (answer := _run(bench, scene, _prepared(bench, scene))).ok:
+        if not (answer := scene.act(bench, _prepared(bench, scene))).ok:
             return Seen(Effect.UNTRIED, f"{scene.name} is refused without it ({answer})")
     for scene in case.refuses:
-        if _run(bench, scene, _prepared(bench, scene)).denied and not scene.moot:
+        if scene.act(bench, _prepared(bench, scene)).denied and not scene.moot:
             return Seen(Effect.UNTRIED, f"{scene.name} is denied without it")
     return None
 
@@ -149,12 +170,12 @@ class _Stage:
         if not (answer := next(puts)).ok:
             return Seen(Effect.NOT_TAKEN, str(answer))
         refused, spared, passed = self._split()
-        let_through = [scene.name for scene, key in refused if _run(self._bench, scene, key).ok]
-        shut = [scene.name for scene, key in spared if not _run(self._bench, scene, key).ok]
+        let_through = [scene.name for scene, key in refused if scene.act(self._bench, key).ok]
+        shut = [scene.name for scene, key in spared if not scene.act(self._bench, key).ok]
         if not shut and passed:
             if not (answer := next(puts)).ok:
                 return Seen(Effect.NOT_TAKEN, str(answer))
-            shut = [scene.name for scene, key in passed if not _run(self._bench, scene, key).ok]
+            shut = [scene.name for scene, key in passed if not scene.act(self._bench, key).ok]
         if shut:
             return Seen(Effect.SHUTS_OUT, f"refuses {shut[0]}")
         return Seen(Effect.NEVER, f"lets through {let_through[0]}") if let_through else Seen(Effect.WORKS)
@@ -169,8 +190,4 @@ def _prepared(bench: Bench, scene: Scene) -> str:
     if scene.fixed:
         return bench.key(FOLDER + scene.fixed)
     name = f"{FOLDER}{DAY}{len(bench.keys)}"
-    return bench.put(name, tag=scene.tag) if isinstance(scene.tag, Tag) else bench.key(name)
-
-
-def _run(bench: Bench, scene: Scene, key: str) -> Answer:
-    return scene.act(bench, key)
+    return bench.put(name, tag=scene.tag) if scene.tag else bench.key(name)

@@ -1,6 +1,7 @@
 """`reconcile doctor` as an operator runs it: what it says of credentials, what it leaves behind, how it ends when interrupted."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -206,7 +207,7 @@ def test_a_machine_whose_clock_is_apart_is_found(desk: Desk) -> None:
     patient.tidy()
     told = {finding.promise.id: finding.result for finding in found.findings}
     assert (told["clocks"].verdict, told["expiry"].verdict) == (Verdict.BROKEN, Verdict.UNTRIED)
-    assert "S3 is 1200 s behind" in told["clocks"].how or "S3 is 1199 s behind" in told["clocks"].how
+    assert re.search(r"S3 is 1[12]\d\d s behind", told["clocks"].how)
 
 
 def test_the_address_for_browsers_is_tried(desk: Desk, seaweedfs: Server) -> None:
@@ -258,7 +259,7 @@ CANNOT: dict[tuple[str, ...], set[str]] = {
     ("presigner",): {"completer", "reconciler", "reader", "installer"},
     ("completer",): {"presigner", "reconciler", "reader", "installer"},
     ("reconciler",): {"presigner", "reader", "installer"},
-    ("reader",): {"presigner", "completer", "reconciler"},
+    ("reader",): {"presigner", "reconciler"},  # it may not tag, either; but an absent key is 404 on Ceph to whoever may list
     ("installer",): {"presigner", "completer", "reconciler", "reader"},
     ("presigner", "completer", "reconciler"): {"reader", "installer"},
     ("presigner", "completer", "reconciler", "reader", "installer"): set(),
@@ -268,11 +269,12 @@ CANNOT: dict[tuple[str, ...], set[str]] = {
 @pytest.mark.parametrize("roles", CANNOT, ids=lambda roles: " and ".join(roles) or "nobody")
 def test_who_can_play_what(desk: Desk, roles: tuple[str, ...]) -> None:
     """Credentials play the roles whose documents they have, and each role that they do not play lacks an action by name."""
+    desk.put("uploads/2026/11/22/theirs.jpg")
     granted(desk, *roles)
     found = said(desk)
     assert {row["role"] for row in found["roles"] if not row["playable"]} == CANNOT[roles]
     assert all(row["lacks"] for row in found["roles"] if not row["playable"])
-    assert in_the_bucket(desk) == []
+    assert [version["Key"] for version in in_the_bucket(desk)] == ["uploads/2026/11/22/theirs.jpg"]
 
 
 def test_what_is_not_permitted_is_not_called_broken(desk: Desk) -> None:

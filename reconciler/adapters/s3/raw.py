@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from reconciler.adapters.s3.client import is_aws
 from reconciler.adapters.s3.errors import mapped
-from reconciler.errors import BucketNotFoundError, CredentialsError, StoreError, StoreUnavailableError
+from reconciler.errors import BucketNotFoundError, CredentialsError, EmptyObjectError, StoreError, StoreUnavailableError
 from reconciler.ports import Answer, SignedRequest
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class S3Raw:
             if old:
                 return Answer(status=403, code="SignatureVersion")
             raise
+        except EmptyObjectError:
+            return Answer(status=416, code="InvalidRange")
         except StoreError as error:
             if "status" not in error.facts:
                 raise
