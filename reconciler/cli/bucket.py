@@ -109,9 +109,7 @@ def _install(installer: Installer, looks: Sequence[Look]) -> int:
         else:
             done.append(look.name.value)
             if refused:
-                render.say(
-                    f"{look.name}: installed without {', '.join(refused)}, which this store refuses or cannot bear; plans notice these"
-                )
+                render.say(f"{look.name}: without {', '.join(refused)}: this store refuses or cannot bear them; plans notice")
     if done:
         render.say(f"installed and read back: {_listed(done)}")
     return 0
