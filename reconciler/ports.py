@@ -110,10 +110,7 @@ class BucketConfiguration(Protocol):
     """The bucket's own configuration, part by part. Each verb may raise NotSupportedError, where the store does not know such."""
 
     def read(self, name: PartName) -> Configuration:
-        """Return a part as it is now, in the store's words; several conditions of a lifecycle filter under `And`.
-
-        A denied read raises; it is never an empty configuration.
-        """
+        """Return a part as it is now, in the store's words. A denied read raises; it is never an empty configuration."""
         ...
 
     def write(self, name: PartName, configuration: Configuration) -> None:

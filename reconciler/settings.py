@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from reconciler.core.documents import Value, check_form, rule_prefix
+from reconciler.core.documents import Value, check_form, rule_prefix, told_by_arns
 from reconciler.core.guards import Limits
 from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
@@ -253,9 +253,6 @@ class Settings(BaseSettings):
     def document_values(self) -> dict[str, Value]:
         """Return what the policy documents' placeholders stand for; what is not set is empty."""
         notify = self.notify or ""
-        arns = [*self.presigner_roles, *self.completer_roles, *self.reconciler_roles, *([notify] if ":" in notify else [])]
-        region = {"partition": arns[0].split(":")[1]} if arns else {}
-        queue = {"queue": notify, "account": notify.split(":")[4]} if ":sqs:" in notify else {}
         return {
             "bucket": self.bucket,
             "prefix": self.prefix,
@@ -270,8 +267,7 @@ class Settings(BaseSettings):
             "tagger": self.tagger_roles,
             "origin": self.origins,
             "notify": notify,
-            **region,
-            **queue,
+            **told_by_arns([*self.presigner_roles, *self.completer_roles, *self.reconciler_roles, notify]),
         }
 
     def allowed(self) -> Allowed:

@@ -33,7 +33,7 @@ def show(looks: Sequence[Look]) -> None:
             _show_item("-", line["found"])
             _show_item("+", line["wanted"])
         for said in _state(look):
-            render.say(said)
+            render.talk(said)
 
 
 def show_remarks(remarks: Sequence[Remark]) -> None:
@@ -42,10 +42,10 @@ def show_remarks(remarks: Sequence[Remark]) -> None:
         text = f"{remark.part}: {remark.severity}: {remark.subject}: {remark.text}"
         if remark.severity is Severity.DRIFT:
             click.echo(render.printable(text))
-        elif remark.severity is Severity.FINE:
-            render.talk(text)
-        else:
+        elif remark.severity is Severity.NOTE:
             render.say(text)
+        else:
+            render.talk(text)
 
 
 def records(checked: Checked) -> Iterator[dict[str, Any]]:

@@ -172,6 +172,14 @@ def _values(name: str, values: Mapping[str, Value]) -> list[str | int]:
     return several
 
 
+def told_by_arns(names: Sequence[str]) -> dict[str, str]:
+    """Return what ARNs tell beside what they name: the partition; of a queue, itself and its account, likely the bucket's."""
+    arns = [name for name in names if name.startswith("arn:")]
+    queue = next((arn for arn in arns if arn.split(":")[2] == "sqs"), None)
+    found = {"queue": queue, "account": queue.split(":")[4]} if queue else {}
+    return {**found, "partition": arns[0].split(":")[1]} if arns else found
+
+
 def rule_prefix(prefix: str) -> str:
     """Return what the IDs of our rules for this prefix begin with."""
     return f"reconciler:{prefix}:"

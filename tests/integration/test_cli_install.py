@@ -157,6 +157,15 @@ def test_a_lifecycle_that_is_left_out_may_have_any_days(desk: Desk) -> None:
     assert "RECONCILER_LIFECYCLE_DAYS" in one_line(desk.run("check"))
 
 
+def test_a_quiet_check_says_only_what_needs_somebody(desk: Desk) -> None:
+    """For cron: nothing where all is well; the difference where it is not."""
+    desk.set(ORIGINS="")
+    desk.ok("install", "-y")
+    assert desk.ok("--quiet", "check").output == ""
+    put(desk, PartName.CORS, {"AllowedOrigins": ["*"], "AllowedMethods": ["PUT"]})
+    assert len(desk.run("--quiet", "check").output.splitlines()) == 1
+
+
 # What others put there
 
 OTHERS = {name: sample(name, 1) for name in PartName}

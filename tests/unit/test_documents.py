@@ -13,6 +13,7 @@ from reconciler.core.documents import (
     rule_prefix,
     same_meaning,
     to_be_given,
+    told_by_arns,
 )
 from reconciler.errors import SettingsError
 
@@ -90,6 +91,25 @@ def test_placeholders_are_found_wherever_they_are() -> None:
     """In texts, lists and objects; a key is never one."""
     assert placeholders({"${key}": ["x${one}y${two}", {"three": "${three}"}, 4, None]}) == {"one", "two", "three"}
     assert placeholders([]) == placeholders({}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([], {}),
+        (["", "eventbridge"], {}),
+        (["arn:aws-cn:iam::123456789012:role/web", ""], {"partition": "aws-cn"}),
+        (["arn:aws:sns:eu-west-1:123456789012:events"], {"partition": "aws"}),
+        (
+            ["arn:aws:iam::999999999999:role/web", "arn:aws:sqs:eu-west-1:123456789012:events"],
+            {"partition": "aws", "queue": "arn:aws:sqs:eu-west-1:123456789012:events", "account": "123456789012"},
+        ),
+    ],
+    ids=["none", "no ARN", "a role", "a topic", "a queue"],
+)
+def test_arns_tell_more_than_they_name(names: list[str], told: dict[str, str]) -> None:
+    """The partition of everything, and the account that the queue is in."""
+    assert told_by_arns(names) == told
 
 
 # Choosing values
