@@ -205,6 +205,7 @@ def make_doctor(settings: Settings, *, client: S3Client | None = None, clock: Cl
             rule=_pending_rule(settings),
             presign_host=S3Signer(_presign_client(settings, client), settings.bucket) if other_host else None,
             clock=clock or (DatabaseClock(make_engine(settings.table_url)) if settings.table_url else None),
+            bulk_delete=settings.bulk_delete,
             now=lambda: datetime.now(UTC),
             sleep=time.sleep,
         ),

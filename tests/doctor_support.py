@@ -5,15 +5,14 @@ from typing import Any
 
 from support import PREFIX
 
-from reconciler.adapters import documents
-from reconciler.adapters.s3 import S3Lifecycle
-from reconciler.core.documents import fill
+from reconciler.adapters.s3 import S3Bucket
+from reconciler.core.parts import PartName
 from reconciler.core.timing import Timing
 from reconciler.doctor import Diagnosis, Doctor
 from reconciler.installer import Installer
 from reconciler.ports import Clock
 from reconciler.settings import Settings
-from reconciler.wiring import make_doctor
+from reconciler.wiring import make_doctor, wanted_by
 
 ORIGIN = "https://www.example.com"
 
@@ -22,14 +21,14 @@ def set_up(client: Any) -> str:
     """Create a bucket with our lifecycle rules and CORS document, and return its name."""
     bucket = f"photos-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
-    Installer(
-        store=S3Lifecycle(client, bucket),
-        document=documents.load("lifecycle"),
-        versioned_document=documents.load("lifecycle-versioned"),
+    installer = Installer(
+        bucket=S3Bucket(client, bucket),
+        name=bucket,
+        wanted=wanted_by(Settings(bucket=bucket, origins=(ORIGIN,))),
         timing=Timing(),
-        prefix=PREFIX,
-    ).install()
-    client.put_bucket_cors(Bucket=bucket, CORSConfiguration=fill(documents.load("cors"), {"origin": ORIGIN}))
+    )
+    for look in installer.look([PartName.LIFECYCLE, PartName.CORS]):
+        installer.install(look)
     return bucket
 
 

@@ -15,7 +15,7 @@ from support import PREFIX
 
 from reconciler.adapters import documents
 from reconciler.core.dialects import Findings, compose
-from reconciler.core.documents import DEFAULTS, fill
+from reconciler.core.documents import DEFAULTS, Value, fill, with_shared
 from reconciler.demo.servers import Server
 from reconciler.doctor import learn
 from reconciler.testing import MemoryFindings
@@ -47,7 +47,7 @@ class Yard:
 
     def compose(self, *, presigner: str, completer: str, reconciler: str) -> None:
         """Put the policy that is composed for this server, with these roles."""
-        values = {
+        values: dict[str, Value] = {
             "bucket": self.bucket,
             "prefix": PREFIX,
             "url_life_ms": "900000",
@@ -57,6 +57,7 @@ class Yard:
             "tagger": completer,
             **DEFAULTS,
         }
+        values = with_shared(values)
         aws, portable = (fill(documents.load(name), values) for name in ("bucket-policy", "bucket-policy-portable"))
         self.put_policy(compose(aws, portable, self.found).statements)
 

@@ -13,10 +13,11 @@ from reconciler.errors import SettingsError
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
-FROM_SETTINGS = frozenset({"bucket", "prefix", "rule", "lifecycle_days", "noncurrent_days", "url_life_ms"})
+FROM_SETTINGS = frozenset({"bucket", "prefix", "rule", "lifecycle_days", "noncurrent_days", "url_life_ms", "shared"})
 DEFAULTS: Mapping[str, str] = {"partition": "aws"}
 ROLES = frozenset({"presigner", "completer", "reconciler", "tagger"})
-OPTIONAL = frozenset({"tagger"})  # may stand for nobody, where it is one of several in a list
+SHARED = "shared"
+OPTIONAL = frozenset({"tagger", SHARED})  # may stand for nobody, in a list; a statement about nobody is left out
 SEVERAL = ROLES | {"origin"}
 _ROLE = (
     r"arn:aws[a-z-]*:iam::(?:\d{12}|[A-Za-z]\w*|):(?:role|user)/[\w+=,.@/-]+",  # Ceph names a tenant, or nobody, as account
@@ -88,7 +89,7 @@ def choose(name: str, document: Any, *, known: Mapping[str, Value], given: Mappi
             f"the policy document {name!r} needs a value for {', '.join(missing)}",
             hint=" ".join(f"--set {each}={_example(each)}" for each in missing),
         )
-    values = {**DEFAULTS, **known, **given}
+    values = with_shared({**DEFAULTS, **known, **given})
     # A pattern means something in the policy language alone: elsewhere a prefix may hold whatever S3 allows.
     checked = wanted if "Statement" in document else wanted & set(given)
     for each in sorted(checked & set(values)):
@@ -152,9 +153,13 @@ def _fill_list(document: list[Any], values: Mapping[str, Value]) -> list[Any]:
             continue  # IAM takes no empty list, nor an empty name
         if whole:
             filled += [each for each in _values(whole[1], values) if each not in filled]
-        else:
-            filled.append(fill(item, values))
+        elif not _is_about_nobody(made := fill(item, values)):
+            filled.append(made)
     return filled
+
+
+def _is_about_nobody(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("Principal") == {"AWS": []}
 
 
 def _value(name: str, values: Mapping[str, Value]) -> str | int:
@@ -170,6 +175,17 @@ def _values(name: str, values: Mapping[str, Value]) -> list[str | int]:
     if not is_given(found):
         raise SettingsError(f"the policy document needs a value for {name!r}", hint=f"give it with --set {name}=...")
     return several
+
+
+def with_shared(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values with those of the reconciler's ARNs that play another role as well, as `shared`."""
+    reconciler, *others = (_as_names(values.get(role, ())) for role in ("reconciler", "presigner", "completer"))
+    backend = {name for names in others for name in names}
+    return {**values, SHARED: tuple(name for name in reconciler if name in backend)}
+
+
+def _as_names(value: Value) -> Sequence[str]:
+    return [str(value)] if isinstance(value, str | int) else value
 
 
 def told_by_arns(names: Sequence[str]) -> dict[str, str]:

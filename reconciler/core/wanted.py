@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from reconciler.core.dialects import Composed, Findings, compose
-from reconciler.core.documents import DEFAULTS, Value, check_form, fill, is_given, placeholders, rule_prefix
+from reconciler.core.documents import DEFAULTS, Value, check_form, fill, is_given, placeholders, rule_prefix, with_shared
 from reconciler.core.parts import Item, Part, PartName
 
 EVENTBRIDGE = "eventbridge"
@@ -75,7 +75,7 @@ class Wanted:
     def document(self, name: str) -> Any:
         """Return one document, filled."""
         document = self.documents[name]
-        values = {**DEFAULTS, **self.values}
+        values = with_shared({**DEFAULTS, **self.values})
         if "Statement" in document:
             for each in sorted(placeholders(document) & set(values)):
                 check_form(each, values[each])

@@ -32,6 +32,7 @@ class Setting:
     rule: Mapping[str, Any] = field(default_factory=dict)
     presign_host: Signer | None = None
     clock: Clock | None = None
+    bulk_delete: bool = True
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
 

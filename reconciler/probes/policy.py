@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.dialects import AWS, PORTABLE, Effect, Findings, Seen, Statement, by_purpose
-from reconciler.core.documents import DEFAULTS, ROLES, fill
+from reconciler.core.documents import DEFAULTS, ROLES, SHARED, fill
 from reconciler.ports import Answer, RawStore
 from reconciler.probes.bench import Bench, NotTriedError, must
 from reconciler.probes.scenes import CASES, DAY, READ, Case, Scene
@@ -131,12 +131,13 @@ def _seen(bench: Bench, policy: Policy, document: Any, dialect: str, purpose: st
 def _case(bench: Bench, purpose: str) -> Case | None:
     if purpose == "TlsOnly" and bench.store.endpoint.startswith("http:"):
         return Case(refuses=(READ,), spares=(READ,))  # both cannot be: over plain HTTP it shuts out, or never applies
-    return CASES.get(purpose)
+    case = CASES.get(purpose)
+    return case if case is None or bench.here.bulk_delete else case.without_bulk()
 
 
 def _filled(bench: Bench, document: Any, *, role: str, life: str) -> dict[str, tuple[Statement, ...]]:
     values = {"bucket": bench.store.bucket, "prefix": bench.folder + FOLDER, "url_life_ms": life}
-    return by_purpose(fill(document, {**DEFAULTS, **values, **dict.fromkeys(ROLES, role)}))
+    return by_purpose(fill(document, {**DEFAULTS, **values, **dict.fromkeys((*ROLES, SHARED), role)}))
 
 
 def _is_here(bench: Bench, statement: Statement) -> bool:

@@ -36,6 +36,12 @@ class Case:
     spares: tuple[Scene, ...] = ()
     passes: tuple[Scene, ...] = ()
 
+    def without_bulk(self) -> "Case":
+        """Return the same without deletions in bulk, for a store that cannot bear them."""
+        kept = (tuple(scene for scene in scenes if scene.act is not _bulk) for scenes in (self.refuses, self.spares, self.passes))
+        refuses, spares, passes = kept
+        return Case(refuses=refuses, spares=spares, passes=passes)
+
 
 def _signed(**parameters: Any) -> Act:
     """Return the sending of a PUT that is presigned with these parameters and no others."""
@@ -90,6 +96,10 @@ DELETE_VERSION = Scene("deleting a version", _asked("delete_object", VersionId="
 COMPLETING = _retag(Tag.PENDING, Tag.COMPLETING)
 COMPLETED = _retag(Tag.COMPLETING, Tag.COMPLETED)
 BACK = _retag(Tag.COMPLETED, Tag.PENDING)
+AGAIN = _retag(Tag.PENDING, Tag.PENDING)
+UNSETTLE = _retag(Tag.COMPLETED, Tag.COMPLETING)
+AT_ONCE = _retag(Tag.PENDING, Tag.COMPLETED)
+JUDGE = _retag(Tag.COMPLETED, Tag.CHANGED)
 
 CASES: Mapping[str, Case] = {
     "TlsOnly": Case(spares=(READ,)),
@@ -97,10 +107,16 @@ CASES: Mapping[str, Case] = {
     "OnlyOurRolesUpload": Case(refuses=(UPLOAD,), spares=(READ,), passes=(UPLOAD, MARK)),
     "PresignedOnly": Case(refuses=(BY_HEADER,), spares=(UPLOAD,), passes=(BY_HEADER, MARK)),
     "BornPending": Case(refuses=(UNTAGGED, AS_COMPLETED), spares=(UPLOAD,), passes=(UPLOAD, MARK)),
+    "NoOtherTag": Case(refuses=(AS_COMPLETED,), spares=(UPLOAD,), passes=(MARK,)),
+    "MarkerIsOurs": Case(refuses=(MARK,), spares=(UPLOAD, COMPLETING), passes=(MARK,)),
     "NoOverwrite": Case(refuses=(UNCONDITIONAL,), spares=(UPLOAD,), passes=(UPLOAD, MARK)),
     "NoPost": Case(refuses=(FORM,), spares=(UPLOAD,)),
     "ShortUrls": Case(refuses=(UPLOAD,), spares=(READ,), passes=(UPLOAD,)),
     "OnlyOursTag": Case(refuses=(COMPLETING,), spares=(UPLOAD,), passes=(COMPLETING, COMPLETED)),
+    "OnlyPresignerBegins": Case(refuses=(AGAIN,), spares=(COMPLETING,), passes=(AGAIN, UPLOAD)),
+    "CompleteFromPending": Case(refuses=(UNSETTLE,), spares=(COMPLETING, UPLOAD), passes=(UNSETTLE,)),
+    "SettleFromCompleting": Case(refuses=(AT_ONCE,), spares=(COMPLETED, UPLOAD), passes=(AT_ONCE,)),
+    "OnlyReconcilerJudges": Case(refuses=(JUDGE,), spares=(COMPLETING, COMPLETED, UPLOAD), passes=(JUDGE,)),
     "NoWayBack": Case(refuses=(BACK,), spares=(COMPLETING, COMPLETED, UPLOAD)),
     "TagsStay": Case(refuses=(UNTAG,), spares=(COMPLETING, UPLOAD)),
     "OnlyReconcilerDeletes": Case(refuses=(DELETE, DELETE_BULK), spares=(UPLOAD,), passes=(DELETE, DELETE_BULK)),

@@ -24,7 +24,7 @@ _found, yard = yard_support._found, yard_support.yard
 WORKING: dict[str, dict[str, set[str]]] = {
     "ceph": {
         AWS: {"TagsStay", "VersionsStay", "NotPublic"},
-        PORTABLE: {"OnlyOurRolesUpload", "BornPending", "OnlyOursTag", "OnlyReconcilerDeletes"},
+        PORTABLE: {"OnlyOurRolesUpload", "BornPending", "MarkerIsOurs", "OnlyOursTag", "OnlyReconcilerDeletes"},
     },
     "seaweedfs": {AWS: {"NoPost", "TagsStay", "VersionsStay", "NotPublic"}, PORTABLE: set()},
     "moto": {AWS: set(), PORTABLE: set()},

@@ -374,12 +374,12 @@ REQUESTS: dict[str, tuple[str, dict[str, str], set[str]]] = {
 }
 
 
-MARKERS = ("uploads/.reconciler/instance.json", "uploads/avatars/.reconciler/instance.json", "uploads/a/b/.reconciler/x")
+MARKERS = ("uploads/.reconciler/instance.json", "uploads/avatars/.reconciler/instance.json", "uploads/a/b/.reconciler/store.json")
 
 
 @pytest.mark.parametrize("key", MARKERS)
 def test_only_the_reconciler_marks(key: str) -> None:
-    """Nobody else puts or tags anything in a folder `.reconciler/` anywhere below the prefix, not even with a perfect ticket."""
+    """Nobody else puts or tags a marker in a folder `.reconciler/` anywhere below the prefix, not even with a perfect ticket."""
     assert applying("bucket-policy", PUT, TICKET, key=key) == {"MarkerIsOurs"}
     assert "MarkerIsOurs" in applying("bucket-policy", RETAG, {**COMPLETER, TAG: "completing"}, key=key)
     assert "NeverMark" in applying("iam-presigner", PUT, TICKET, key=key)
@@ -555,7 +555,7 @@ def printed(name: str) -> Any:
     found = filled(name, tagger=())
     if name == "notifications":
         return for_destination(found, SAMPLES["notify"])
-    if name != "bucket-policy":
+    if not name.startswith("bucket-policy"):
         return found
     return {**found, "Statement": [{**each, "Sid": sid_prefix("uploads/") + each["Sid"]} for each in found["Statement"]]}
 

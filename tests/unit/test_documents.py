@@ -123,7 +123,7 @@ GIVEN = {"presigner": [ROLE], "completer": [ROLE]}
 
 def test_settings_defaults_and_what_is_given_make_the_values() -> None:
     """What is given goes before a default."""
-    assert choose("p", POLICY, known=KNOWN, given=GIVEN) == {"partition": "aws", **KNOWN, **GIVEN}
+    assert choose("p", POLICY, known=KNOWN, given=GIVEN) == {"partition": "aws", "shared": (), **KNOWN, **GIVEN}
     assert choose("p", POLICY, known=KNOWN, given={**GIVEN, "partition": ["aws-cn"]})["partition"] == ["aws-cn"]
 
 
