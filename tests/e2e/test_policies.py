@@ -16,6 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from ceph_policies import for_ceph, without_ownership
 from cli_support import shared_client
 from support import HTTP, JPEG, OWNER, PREFIX, Stage, s3_stage, send, sqlite_table
 
@@ -42,8 +43,6 @@ OWNER_ARN = "arn:aws:iam:::user/backend"
 ROLES = ("iam-presigner", "iam-completer", "iam-reconciler", "iam-reader", "iam-installer", "iam-tagger")
 TOPIC = "arn:aws:sns:default::events"
 FOR_OTHERS = [name for name in PartName if name is not PartName.NOTIFICATIONS]
-NO_ACTION = "s3:GetBucketOwnershipControls"  # Ceph refuses a policy that names it
-REQUEST_TAG = "s3:RequestObjectTag/status"
 
 # What Ceph 16.2 gets wrong: a strict expected failure each, so that a server which mends it is noticed.
 NEVER_APPLIES = {
@@ -120,34 +119,6 @@ class Shop:
 
     def versioned(self) -> None:
         self.owner.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
-
-
-def for_ceph(document: Any) -> Any:
-    """Take out, and add, what policies/README.md says that Ceph needs."""
-    return {**document, "Statement": [_for_ceph(statement) for statement in document["Statement"]]}
-
-
-def without_ownership(document: Any) -> Any:
-    """Take out the one action that Ceph does not know."""
-    return {**document, "Statement": [{**each, "Action": _known(each["Action"])} for each in document["Statement"]]}
-
-
-def _known(actions: Any) -> Any:
-    return [action for action in actions if action != NO_ACTION] if isinstance(actions, list) else actions
-
-
-def _for_ceph(statement: Any) -> Any:
-    condition = {name: dict(keys) for name, keys in statement.get("Condition", {}).items()}
-    if statement["Sid"] in ("Complete", "Settle", "Mend", "AddTags", "Restore"):
-        del condition["StringEquals"][REQUEST_TAG]
-    condition = {name: keys for name, keys in condition.items() if keys}
-    resource = statement["Resource"]
-    changed = {
-        **statement,
-        "Action": _known(statement["Action"]),
-        "Resource": [resource, resource.partition("/")[0]] if statement["Sid"] == "Delete" else resource,
-    }
-    return {**changed, "Condition": condition} if condition else {k: v for k, v in changed.items() if k != "Condition"}
 
 
 def _shop(server: Server, monkeypatch: pytest.MonkeyPatch) -> Shop:
