@@ -1,11 +1,13 @@
 """The whole bucket configuration on Ceph: installed once, others' beside it, and ten ways in which it drifts."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cli_support import Desk, make_desk
+from click.testing import Result
 from contract.test_configuration import make_topic
 
 from reconciler.adapters.s3 import S3Bucket
@@ -92,9 +94,24 @@ def test_a_deployment_works_in_the_bucket_that_was_installed(desk: Desk) -> None
 
 def test_events_that_ceph_refuses_are_told(desk: Desk) -> None:
     """Once by install, and as a note by check."""
-    told = "s3:ObjectTagging:*, s3:LifecycleExpiration:*"
+    told = "s3:ObjectRemoved:*, s3:ObjectTagging:*, s3:LifecycleExpiration:*"
     assert told in desk.ok("install", "--yes").stderr
     assert told in desk.ok("check").stderr
+
+
+def test_what_the_store_heeds_is_tried_once(desk: Desk) -> None:
+    """Before anybody has tried, check calls that a drift; install tries, puts what works, and says what it leaves out."""
+    checked = desk.run("check", "--only", "policy")
+    assert (checked.exit_code, "policy: drift: dialect: " in checked.stdout) == (3, True)
+    assert {"OnlyOurRolesUpload", "BornPending", "OnlyOursTag"} <= set(_purposes(desk.ok("install", "--yes")))
+    assert "trying out" not in desk.ok("install", "--yes").stderr
+    assert "policy: note: ShortUrls: left out: aws: never applies" in desk.ok("check", "--only", "policy").stderr
+
+
+def _purposes(installed: Result) -> list[str]:
+    assert "trying out" in installed.stderr
+    assert "left out, because this store does not heed them: TlsOnly, SigV4Only" in installed.stderr
+    return re.findall(r"policy: missing: Reconciler[0-9a-f]{8}([A-Za-z]+)", installed.stdout)
 
 
 # Ten drifts
@@ -164,8 +181,8 @@ DRIFTS: dict[str, tuple[Callable[[Desk], None], str]] = {
         "cors: changed: reconciler:uploads/:upload",
     ),
     "events of another kind": (
-        change(PartName.NOTIFICATIONS, each("LifecycleExpiration", Events=["s3:ObjectRemoved:*"])),
-        "notifications: changed: reconciler:uploads/:without-ObjectTagging-LifecycleExpiration",
+        change(PartName.NOTIFICATIONS, each("ObjectRemoved", Events=["s3:ObjectCreated:Put"])),
+        "notifications: changed: reconciler:uploads/:without-ObjectTagging-LifecycleExpiration-ObjectRemoved",
     ),
     "a statement softened": (
         change(PartName.POLICY, each("VersionsStay", Action="s3:GetObjectVersion")),
@@ -173,7 +190,7 @@ DRIFTS: dict[str, tuple[Callable[[Desk], None], str]] = {
     ),
     "the bucket opened to everybody": (_open, "policy: drift: Open: "),
     "public access no longer blocked": (_unblock, "verified: drift: block-public-access: "),
-    "the policy gone": (_lose_the_policy, f"policy: missing: {SID}TlsOnly"),
+    "the policy gone": (_lose_the_policy, f"policy: missing: {SID}OnlyOurRolesUpload"),
     "an old statement of ours": (
         change(PartName.POLICY, lambda found: [*found, {**found[0], "Sid": f"{SID}Old"}]),
         f"policy: surplus: {SID}Old",

@@ -494,7 +494,17 @@ LOOKING = {"read rules", "read CORS", "read versioning", "read public access", "
 MAY: dict[str, set[str]] = {
     "iam-presigner": {"upload pending"},
     "iam-completer": {"list", "read", "read tags", "tag"},
-    "iam-reconciler": {"list", "read", "read tags", "upload the marker", "tag", "tag what is quarantined", "delete"},
+    "iam-reconciler": {
+        "list",
+        "read",
+        "read tags",
+        "read versioning",
+        "copy",
+        "upload the marker",
+        "tag",
+        "tag what is quarantined",
+        "delete",
+    },
     "iam-reader": {"list", "read", "read tags", *LOOKING},
     "iam-installer": {*LOOKING, "put rules", "put CORS"},
     "iam-tagger": {"read", "read tags", "tag", "tag what is quarantined"},

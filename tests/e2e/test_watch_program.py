@@ -144,7 +144,7 @@ def test_it_empties_a_queue(cli: Desk, queue: tuple[Any, str]) -> None:
     ("args", "said"),
     [
         (("--sqs", "my-queue"), "'my-queue' is not the URL of a queue"),
-        (("--sqs", "http://127.0.0.1:9/1/q"), "receiving from http://127.0.0.1:9/1/q"),
+        (("--sqs", "http://127.0.0.1:9/1/q"), "reading the attributes of http://127.0.0.1:9/1/q"),
         (("--webhook", "8080"), "'8080' is not an address to listen on"),
         (("--webhook", "127.0.0.1:99999"), "is not an address to listen on"),
         (("--webhook", "192.0.2.1:8080"), "cannot listen on 192.0.2.1:8080"),

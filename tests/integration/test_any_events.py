@@ -17,7 +17,7 @@ from reconciler.adapters.memory import MemoryObjects
 from reconciler.core.guards import Limits
 from reconciler.core.model import Upload
 from reconciler.core.plan import PlanOptions
-from reconciler.errors import UploadError
+from reconciler.errors import ObjectNotFoundError, UploadError
 from reconciler.ports import Target
 
 UNLIMITED = Limits(max_delete=1000)
@@ -98,7 +98,7 @@ class Story:
         self.stage.uploads.release(key, owner=OWNER)
 
     def _untag(self, key: str) -> None:
-        if key in self.stage.objects._objects:
+        with suppress(ObjectNotFoundError):
             self.stage.objects.put_tags(key, {"scan": "clean"})
 
     def _vanish(self, key: str) -> None:
@@ -118,8 +118,8 @@ class Story:
             self.stage.apply(self.stage.planner.listing(PlanOptions(tags=True)), limits=UNLIMITED)
             self.stage.advance(hours=25)
         names = {key: f"key {number}" for number, key in enumerate(self.keys)}
-        objects = self.stage.objects._objects
-        found = {names[key]: (entry.body, dict(entry.tags)) for key, entry in objects.items() if key in names}
+        objects = self.stage.objects
+        found = {names[key]: (objects.body(key), objects.tags(key)) for key in self.stage.keys() & set(names)}
         return [_timeless(row, names) for row in sorted(rows(self.stage), key=lambda row: self.keys.index(row.key))], found
 
 

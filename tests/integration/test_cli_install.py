@@ -9,7 +9,7 @@ import cli_support
 import pytest
 from cli_support import Desk, one_line
 
-from reconciler.adapters.s3 import S3Bucket
+from reconciler.adapters.s3 import S3Bucket, S3Raw
 from reconciler.cli import bucket as bucket_commands
 from reconciler.core.parts import Configuration, Item, PartName
 from reconciler.core.wanted import sid_prefix
@@ -32,7 +32,8 @@ SID = sid_prefix("uploads/")
 
 @pytest.fixture
 def desk(bare: Desk) -> Desk:
-    """A fresh bucket on moto with every setting, and a queue for its events."""
+    """A fresh bucket on moto with every setting, and a queue for its events; taken for AWS, whose dialect is put whole."""
+    bare.patch.setattr(S3Raw, "is_aws", True)
     boto3.client("sqs", endpoint_url=bare.client.meta.endpoint_url, region_name="us-east-1").create_queue(QueueName="events")
     bare.set(**SETTINGS)
     return bare
@@ -40,6 +41,24 @@ def desk(bare: Desk) -> Desk:
 
 def store(desk: Desk) -> S3Bucket:
     return S3Bucket(desk.client, desk.bucket)
+
+
+def test_elsewhere_only_what_works_is_put(desk: Desk) -> None:
+    """Under moto every conditional Deny shuts everybody out: it is found out, nothing of it is put, and uploads go on."""
+    desk.patch.setattr(S3Raw, "is_aws", False)
+    desk.ok("init")
+    installed = desk.ok("install", "--yes", "--only", "policy").stderr
+    assert "left out, because this store does not heed them: TlsOnly" in installed
+    assert desk.there(desk.upload())
+    assert "shuts out" in desk.ok("check", "--only", "policy").stderr
+
+
+def test_trying_the_policy_out_is_asked_for(desk: Desk) -> None:
+    """It puts statements, if only for a folder of our own; whoever says no leaves the bucket as it was."""
+    desk.patch.setattr(S3Raw, "is_aws", False)
+    desk.somebody_at_the_terminal()
+    result = desk.run("install", "--only", "policy", input="n\n")
+    assert (result.exit_code, "Try out" in result.stderr, there(desk)) == (1, True, [])
 
 
 def there(desk: Desk) -> list[str]:
