@@ -5,8 +5,6 @@ Subclass it, say how to make a store for a fresh bucket, and pytest does the res
 
 from typing import Any
 
-import pytest
-
 from reconciler.core.parts import SHAPES, Configuration, Item, Part, PartName, same_configuration
 from reconciler.ports import BucketConfiguration
 
@@ -48,6 +46,11 @@ class BucketConfigurationSuite:
     bucket = BUCKET
     topic = TOPIC
 
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Run what is said of a part for every part; pytest calls this."""
+        if "name" in metafunc.fixturenames:
+            metafunc.parametrize("name", list(PartName))
+
     def make_store(self) -> BucketConfiguration:
         """Return a store of a fresh bucket's configuration, and say in `bucket` and `topic` what it may name."""
         raise NotImplementedError
@@ -56,12 +59,10 @@ class BucketConfigurationSuite:
         """Return an item for the store's own bucket."""
         return sample(name, number, bucket=self.bucket, topic=self.topic)
 
-    @pytest.mark.parametrize("name", PartName)
     def test_a_part_that_nobody_put_is_empty(self, name: PartName) -> None:
         """A fresh bucket has no item of any part."""
         assert self.make_store().read(name).items == ()
 
-    @pytest.mark.parametrize("name", PartName)
     def test_what_is_put_reads_back(self, name: PartName) -> None:
         """Each item means what it meant, and none is more or less."""
         store = self.make_store()
@@ -72,7 +73,6 @@ class BucketConfigurationSuite:
         assert not part.compare(found, items).drifted
         assert len(found.items) == len(items)
 
-    @pytest.mark.parametrize("name", PartName)
     def test_what_was_read_can_be_put_again(self, name: PartName) -> None:
         """And reads back to the letter: so others' items survive being carried along."""
         store = self.make_store()
@@ -83,14 +83,12 @@ class BucketConfigurationSuite:
         part = Part(name=name, mark="theirs3", variants=((self.sample(name, 3),),))
         assert part.same_foreign(before, after)
 
-    @pytest.mark.parametrize("name", PartName)
     def test_reading_twice_reads_the_same(self, name: PartName) -> None:
         """In whatever order."""
         store = self.make_store()
         store.write(name, Configuration(tuple(self.sample(name, number) for number in range(3))))
         assert same_configuration(store.read(name), store.read(name))
 
-    @pytest.mark.parametrize("name", PartName)
     def test_a_part_is_replaced_as_a_whole(self, name: PartName) -> None:
         """What is not put again is gone."""
         store = self.make_store()
@@ -98,7 +96,6 @@ class BucketConfigurationSuite:
         store.write(name, Configuration((self.sample(name, 1),)))
         assert [item[SHAPES[name].identity] for item in store.read(name).items] == ["theirs1"]
 
-    @pytest.mark.parametrize("name", PartName)
     def test_a_part_without_items_is_removed(self, name: PartName) -> None:
         """And then is as if nobody had ever put it."""
         store = self.make_store()

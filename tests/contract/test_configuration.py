@@ -44,7 +44,7 @@ class _Real(BucketConfigurationSuite):
 
 def make_topic(server: Server, name: str = "events") -> str:
     """Create a topic that pushes to nobody; Ceph takes none that it does not know."""
-    sns = boto3.client(
+    sns = boto3.session.Session().client(
         "sns",
         endpoint_url=server.endpoint,
         region_name="us-east-1",

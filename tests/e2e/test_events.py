@@ -67,7 +67,7 @@ def watching(desk: Desk, queue: WebhookQueue) -> Iterator[Watched]:
 @contextmanager
 def pushed_by_ceph(desk: Desk, port: int, server: Server, **attributes: str) -> Iterator[None]:
     """Let the gateway push what happens under the prefix; it takes no empty configuration, so it does until the bucket goes."""
-    sns: Any = boto3.client("sns", endpoint_url=server.endpoint, region_name="us-east-1")
+    sns: Any = boto3.session.Session().client("sns", endpoint_url=server.endpoint, region_name="us-east-1")
     attributes |= {"push-endpoint": f"http://127.0.0.1:{port}/events?secret={SECRET}"}
     topic = sns.create_topic(Name=f"events-{uuid.uuid4().hex[:8]}", Attributes=attributes)["TopicArn"]
     notification = {

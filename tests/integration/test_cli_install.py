@@ -34,7 +34,9 @@ SID = sid_prefix("uploads/")
 def desk(bare: Desk) -> Desk:
     """A fresh bucket on moto with every setting, and a queue for its events; taken for AWS, whose dialect is put whole."""
     bare.patch.setattr(S3Raw, "is_aws", True)
-    boto3.client("sqs", endpoint_url=bare.client.meta.endpoint_url, region_name="us-east-1").create_queue(QueueName="events")
+    boto3.session.Session().client("sqs", endpoint_url=bare.client.meta.endpoint_url, region_name="us-east-1").create_queue(
+        QueueName="events"
+    )
     bare.set(**SETTINGS)
     return bare
 
@@ -376,7 +378,7 @@ def test_a_queue_that_does_not_exist_is_told_with_what_to_do(desk: Desk) -> None
 
 
 def test_a_store_that_knows_less_is_installed_as_far_as_it_goes(real_cli: Desk) -> None:
-    """SeaweedFS knows no notifications, and takes a few statements of the policy: the rest is told, and what works is in place."""
+    """SeaweedFS knows no notifications, and heeds a few statements of the policy: that is told, and what works is put."""
     real_cli.patch.setattr(S3Raw, "is_aws", False)
     real_cli.set(**SETTINGS)
     said = real_cli.ok("install", "-y").stderr

@@ -78,7 +78,7 @@ def arn(service: str, name: str) -> str:
 
 
 def other(service: str, endpoint: str) -> Any:
-    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1")  # type: ignore[call-overload]
+    return boto3.session.Session().client(service, endpoint_url=endpoint, region_name="us-east-1")  # type: ignore[call-overload]
 
 
 def straight(post: Post, target: str, _: str) -> None:

@@ -87,7 +87,7 @@ def test_the_metadata_is_what_the_project_says(metadata: Message) -> None:
     assert (metadata["License-Expression"], metadata["License-File"]) == ("Apache-2.0", "LICENSE")
     assert (metadata["Requires-Python"], metadata["Description-Content-Type"]) == (">=3.11", "text/markdown")
     assert metadata.get_payload(decode=True).decode().startswith("# reconciler\n")
-    assert set(metadata.get_all("Provides-Extra")) == {"postgres", "demo", "test", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == {"postgres", "webhook", "demo", "test", "dev"}
 
 
 def test_every_requirement_has_a_lower_bound(metadata: Message) -> None:
