@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yard_support
 from cli_support import Desk, make_desk
 from click.testing import Result
 from contract.test_configuration import make_topic
 
 from reconciler.adapters.s3 import S3Bucket
+from reconciler.core.dialects import Findings
 from reconciler.core.parts import Configuration, Item, PartName
 from reconciler.core.wanted import sid_prefix
 from reconciler.demo.servers import Server
@@ -22,8 +24,11 @@ USER = "arn:aws:iam:::user/backend"
 SID = sid_prefix("uploads/")
 
 
+_found = yard_support._found
+
+
 @pytest.fixture
-def desk(ceph: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Desk:
+def untried(ceph: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Desk:
     """A fresh bucket on Ceph, with every setting and a topic."""
     desk = make_desk(ceph, monkeypatch, tmp_path)
     desk.set(
@@ -32,6 +37,13 @@ def desk(ceph: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Desk:
         NOTIFY=make_topic(ceph),
     )
     return desk
+
+
+@pytest.fixture
+def desk(untried: Desk, found: Findings) -> Desk:
+    """The same, where it is known what the store makes of the policy."""
+    untried.here.findings.write(found)
+    return untried
 
 
 def store(desk: Desk) -> S3Bucket:
@@ -99,13 +111,13 @@ def test_events_that_ceph_refuses_are_told(desk: Desk) -> None:
     assert told in desk.ok("check").stderr
 
 
-def test_what_the_store_heeds_is_tried_once(desk: Desk) -> None:
+def test_what_the_store_heeds_is_tried_once(untried: Desk) -> None:
     """Before anybody has tried, check calls that a drift; install tries, puts what works, and says what it leaves out."""
-    checked = desk.run("check", "--only", "policy")
+    checked = untried.run("check", "--only", "policy")
     assert (checked.exit_code, "policy: drift: dialect: " in checked.stdout) == (3, True)
-    assert {"OnlyOurRolesUpload", "BornPending", "OnlyOursTag"} <= set(_purposes(desk.ok("install", "--yes")))
-    assert "trying out" not in desk.ok("install", "--yes").stderr
-    assert "policy: note: ShortUrls: left out: aws: never applies" in desk.ok("check", "--only", "policy").stderr
+    assert {"OnlyOurRolesUpload", "BornPending", "OnlyOursTag"} <= set(_purposes(untried.ok("install", "--yes")))
+    assert "trying out" not in untried.ok("install", "--yes").stderr
+    assert "policy: note: ShortUrls: left out: aws: never applies" in untried.ok("check", "--only", "policy").stderr
 
 
 def _purposes(installed: Result) -> list[str]:
