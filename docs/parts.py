@@ -14,7 +14,8 @@ import click
 
 from reconciler.cli.main import main
 from reconciler.core.decide import TABLE
-from reconciler.settings import Settings, parse_duration
+from reconciler.setting_types import parse_duration
+from reconciler.settings import Settings
 
 
 def decision_table() -> str:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
+from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,79 +24,19 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from reconciler.core.documents import Value, check_form, rule_prefix, told_by_arns
+from reconciler.core.documents import Value, rule_prefix, told_by_arns
 from reconciler.core.guards import Limits
 from reconciler.core.requests import MAX_PUT, Allowed
 from reconciler.core.timing import Timing
 from reconciler.errors import SettingsError
 from reconciler.logs import get_logger
+from reconciler.setting_types import Duration, Origins, Roles, Secret, Size, Span
 
 log = get_logger()
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
 TOML = Path("reconciler.toml")
 _SECRETS = {"RECONCILER_WEBHOOK_SECRET"}  # what no error may repeat
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(r"(?:\d+[smhdw])+")
-
-
-def parse_duration(value: Any) -> Any:
-    """Return a timedelta for texts such as `15m`, `1h30m` or `7d`; anything else is refused with what would be right."""
-    if isinstance(value, timedelta):
-        return value
-    text = str(value).strip().lower()
-    if text == "0":
-        return timedelta()
-    if not _DURATION.fullmatch(text):
-        raise ValueError("not a duration such as 15m, 1h30m or 7d")
-    parts = re.findall(r"(\d+)([smhdw])", text)
-    try:
-        return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
-    except OverflowError as error:
-        raise ValueError("too long a duration") from error
-
-
-def _at_least_a_minute(value: timedelta) -> timedelta:
-    if value < timedelta(minutes=1):
-        raise ValueError("must be at least 1m")
-    return value
-
-
-def _parse_size(value: Any) -> Any:
-    if not re.fullmatch(r"\d+(\.\d+)?\s*([kmgt]?i?b?)", str(value).strip().lower()):
-        raise ValueError("not a size such as 20MiB, 500KB or 500000")
-    return value
-
-
-def _listed(value: Any) -> Any:
-    return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) and value.strip() else value
-
-
-def _each_is(name: str) -> AfterValidator:
-    """Let every one of several values be what the policy documents take under this name."""
-
-    def check(values: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            check_form(name, values)
-        except SettingsError as error:
-            raise ValueError(f"{error.message.partition(': ')[2]}; {error.hint}") from error
-        return tuple(dict.fromkeys(values))
-
-    return AfterValidator(check)
-
-
-def _fit_for_a_url(value: SecretStr | None) -> SecretStr | None:
-    # Ceph can only send it as a part of the URL, where everything else would mean something, or be encoded by somebody.
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{16,}", value.get_secret_value()):
-        raise ValueError("must be at least 16 letters, digits and -._~ without others, such as `openssl rand -hex 32` prints")
-    return value
-
-
-Roles = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), _each_is("presigner")]
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), _each_is("origin")]
-Size = Annotated[ByteSize, BeforeValidator(_parse_size)]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Span = Annotated[Duration, AfterValidator(_at_least_a_minute)]
 
 
 class Settings(BaseSettings):
@@ -161,7 +101,7 @@ class Settings(BaseSettings):
     """Where the bucket sends its events: the ARN of an SQS queue or an SNS topic, or `eventbridge`."""
     bulk_delete: bool = True
     """Delete up to 1000 objects in one request; false for a store that cannot (Ceph 16 dies of it while it pushes events)."""
-    webhook_secret: Annotated[SecretStr | None, AfterValidator(_fit_for_a_url)] = None
+    webhook_secret: Secret | None = None
     """What whoever pushes events to `watch --webhook` must know: at least 16 letters, digits and -._~ (no others)."""
     workers: int = Field(default=8, ge=1, le=64)
     """How many requests to S3 run at once while planning."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler.settings import parse_duration
+from reconciler.setting_types import parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from reconciler.core.guards import Limits
 from reconciler.core.timing import Timing
 from reconciler.errors import SettingsError
-from reconciler.settings import Settings, load_settings, parse_duration
+from reconciler.setting_types import parse_duration
+from reconciler.settings import Settings, load_settings
 
 BUCKET = "photos"
 
