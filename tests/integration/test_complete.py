@@ -486,3 +486,27 @@ def test_completing_writes_nothing_but_tags(memory: Stage) -> None:
     objects = around_objects(memory)
     complete(memory, memory.upload())
     assert {verb for verb in objects.verbs() if verb in OBJECT_WRITES} == {"put_tags"}
+
+
+def test_a_form_that_is_sent_twice_is_completed_once_under_the_bucket_policy(memory: Stage) -> None:
+    """Where the other request has settled meanwhile, tagging it back is denied: the row says completed, and so does complete."""
+    key = memory.upload()
+    objects = around_objects(memory)
+
+    def too_late(_: Any, *args: Any, **kwargs: Any) -> None:
+        objects.mend()
+        memory.uploads.complete(key, owner=OWNER)
+        raise AccessDeniedError
+
+    objects.instead("put_tags", too_late)
+    assert memory.uploads.complete(key, owner=OWNER).status is Status.COMPLETED
+    assert memory.tag(key) is Tag.COMPLETED
+
+
+def test_who_may_not_tag_completes_nothing(memory: Stage) -> None:
+    """A denial that nobody's completion explains is an error, and the row stays pending."""
+    key = memory.upload()
+    around_objects(memory).failing("put_tags", AccessDeniedError())
+    with pytest.raises(AccessDeniedError):
+        memory.uploads.complete(key, owner=OWNER)
+    assert memory.row(key).status is Status.PENDING
