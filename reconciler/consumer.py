@@ -111,18 +111,13 @@ class Consumer:
 
     def _apply(self, plan: Plan) -> tuple[RunReport, int]:
         """Apply the plan; where that would delete more than events may in a day, its deletions are left to a sweep or plan."""
+        granted = self.allowance.grant(len(plan.deletions), self.planner.table, now=plan.created_at)
         try:
-            report = self.applier.apply(plan, limits=self._limits(plan))
+            return self.applier.apply(plan, limits=Limits(max_delete=granted)), 0
         except (TooManyDeletionsError, TooManyDisputesError) as refusal:
+            self.allowance.give_back(granted)
             log.warning("deletions_left", why=refusal.message, to=LEFT, keys=[action.key for action in plan.endings[:10]])
             return self.applier.apply(plan.without_endings(), limits=Limits()), len(plan.endings)
-        self.allowance.spend(len(report.deleted), now=plan.created_at)
-        return report, 0
-
-    def _limits(self, plan: Plan) -> Limits:
-        if not plan.deletions:
-            return Limits()
-        return self.allowance.left(self.planner.table, now=plan.created_at)
 
 
 class Allowance:
@@ -139,21 +134,28 @@ class Allowance:
         self._counted_at: datetime | None = None
         self._lock = Lock()
 
-    def left(self, table: TableReader, *, now: datetime) -> Limits:
-        """Return what may still be deleted within this day. Counts the table's rows once an hour."""
+    def grant(self, count: int, table: TableReader, *, now: datetime) -> int:
+        """Take so many deletions from what is left of this day, all or none, and return how many. Counts rows once an hour."""
+        if not count:
+            return 0
         with self._lock:
             if self._counted_at is None or not timedelta() <= now - self._counted_at < HOUR:
                 self._rows, self._counted_at = table.count(Where()), now
             while self._spent and now - self._spent[0][0] >= DAY:
                 self._spent.popleft()
-            whole = max(self._limits.free, int(self._limits.share * self._rows))
-            return Limits(max_delete=max(0, min(whole, self._limits.cap) - sum(count for _, count in self._spent)))
+            whole = min(max(self._limits.free, int(self._limits.share * self._rows)), self._limits.cap)
+            if count > whole - sum(spent for _, spent in self._spent):
+                return 0
+            self._spent.append((now, count))
+            return count
 
-    def spend(self, count: int, *, now: datetime) -> None:
-        """Note that objects were deleted."""
-        if count:
-            with self._lock:
-                self._spent.append((now, count))
+    def give_back(self, count: int) -> None:
+        """Take back what was granted last for so many deletions: the plan was refused, and deleted nothing."""
+        with self._lock:
+            for grant in reversed(self._spent):
+                if count and grant[1] == count:
+                    self._spent.remove(grant)
+                    return
 
 
 def _read(messages: Sequence[Message]) -> tuple[dict[str, tuple[Event, ...]], dict[str, str]]:

@@ -36,7 +36,7 @@ log = get_logger()
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic"})
 TOML = Path("reconciler.toml")
-_SECRETS = {"RECONCILER_WEBHOOK_SECRET"}  # what no error may repeat
+_SECRETS = {"RECONCILER_WEBHOOK_SECRET", "RECONCILER_TABLE_URL"}  # what no error may repeat
 
 
 class Settings(BaseSettings):

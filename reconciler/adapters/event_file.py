@@ -29,7 +29,7 @@ class EventFile:
         if str(self._path) == "-":
             return sys.stdin
         try:
-            return self._path.open(encoding="utf-8")
+            return self._path.open(encoding="utf-8", errors="replace")  # what is no text is no event, line by line
         except OSError as error:
             raise EventSourceError(f"{self._path} cannot be read: {error.strerror}", hint="name a file of JSON lines") from error
 
@@ -40,8 +40,8 @@ class EventFile:
                 return None
             try:
                 lines = list(islice(self._lines, BATCH))
-            except (OSError, ValueError) as error:
-                raise EventSourceError(f"{self._path} cannot be read: {error}", hint="it must be UTF-8 text") from error
+            except OSError as error:
+                raise EventSourceError(f"{self._path} cannot be read: {error.strerror}") from error
         found = [Message(str(number), line) for number, line in lines if line.strip()]
         return found or ([] if lines else None)
 

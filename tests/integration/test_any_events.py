@@ -15,7 +15,7 @@ from support import JPEG, OWNER, PNG, PREFIX, Stage, memory_stage
 
 from reconciler.adapters.memory import MemoryObjects
 from reconciler.core.guards import Limits
-from reconciler.core.model import Upload
+from reconciler.core.model import Status, Upload
 from reconciler.core.plan import PlanOptions
 from reconciler.errors import ObjectNotFoundError, UploadError
 from reconciler.ports import Target
@@ -118,9 +118,14 @@ class Story:
             self.stage.apply(self.stage.planner.listing(PlanOptions(tags=True)), limits=UNLIMITED)
             self.stage.advance(hours=25)
         names = {key: f"key {number}" for number, key in enumerate(self.keys)}
-        objects = self.stage.objects
-        found = {names[key]: (objects.body(key), objects.tags(key)) for key in self.stage.keys() & set(names)}
+        found = {names[key]: self._object(key) for key in self.stage.keys() & set(names)}
         return [_timeless(row, names) for row in sorted(rows(self.stage), key=lambda row: self.keys.index(row.key))], found
+
+    def _object(self, key: str) -> tuple[bytes, Any]:
+        """Its bytes, and its tags while it is completed: one that is to be deleted may or may not have been mended before."""
+        objects = self.stage.objects
+        completed = self.stage.row(key).status is Status.COMPLETED
+        return objects.body(key), objects.tags(key) if completed else None
 
 
 def _timeless(row: Upload, names: Mapping[str, str]) -> Upload:

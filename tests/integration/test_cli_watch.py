@@ -68,13 +68,14 @@ def test_a_file_that_is_not_there_is_an_error(cli: Desk) -> None:
     assert "error: nothing.jsonl cannot be read: No such file or directory" in result.stderr
 
 
-def test_a_file_that_is_no_text_is_an_error(cli: Desk) -> None:
-    """A photo is no file of events."""
-    (cli.folder / "me.jpg").write_bytes(b"\xff\xd8\xff\xe0" * 100)
-    result = cli.run("watch", "--from", "me.jpg")
-    assert result.exit_code == 1
-    assert "error: me.jpg cannot be read" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_what_is_no_text_fails_line_by_line(cli: Desk) -> None:
+    """A line of other bytes among a thousand good ones is named, and no other is passed over."""
+    good = body(cli.bucket, cli.upload()).encode()
+    (cli.folder / "events.jsonl").write_bytes(b"\n".join([*[good] * 500, b"\xff\xd8", *[good] * 500]))
+    result = cli.run("watch", "--from", "events.jsonl", "--format", "json")
+    assert result.exit_code == 5
+    assert "failed: message 501: the message is not JSON" in result.stderr
+    assert json.loads(result.stdout)["counts"]["received"] == 1001
 
 
 @pytest.mark.parametrize("args", [(), ("--from", "a", "--sqs", "https://sqs.invalid/1/q")], ids=["none", "two"])
