@@ -20,6 +20,7 @@ from reconciler.core.actions import (
     HoldBack,
     MarkChanged,
     Quarantine,
+    Reason,
     RecordStored,
     Settle,
     Tombstone,
@@ -94,7 +95,7 @@ class Applier:
         refusals = self.check(plan, limits=limits)
         binding = self.table.binding()
         ours = binding is not None and plan.instance_id == binding.instance_id
-        if ours and plan.disputed:
+        if ours and self._is_disputed(plan):
             self.table.note_dispute(disputed=True)  # whatever else speaks against the plan
         for refusal in refusals:
             raise refusal
@@ -117,6 +118,12 @@ class Applier:
         report = RunReport(plan=plan, started_at=started_at, ended_at=self.clock.now(), outcomes=tuple(outcomes))
         self._record(report)
         return report
+
+    def _is_disputed(self, plan: Plan) -> bool:
+        """Say whether any key of the plan is disputed still: a row may have been completed between its reading and its tag's."""
+        keys = [action.key for action in plan.actions if action.reason is Reason.DISPUTED]
+        found = self.table.get_many(keys)
+        return any(key not in found or found[key].status is not Status.COMPLETED for key in keys)
 
     def _record(self, report: RunReport) -> None:
         """Keep the run; what it did must be told even where that cannot be written down. A batch of events is none."""

@@ -113,6 +113,24 @@ def test_a_dispute_met_by_an_event_is_noted(memory: Stage) -> None:
     assert memory.keys() == {key}
 
 
+def test_a_completion_between_both_looks_is_no_dispute(memory: Stage) -> None:
+    """The row was read before it, at the last moment, and the tag after it: nothing is noted that would hold others back."""
+    key = memory.upload()
+    memory.advance(hours=23, minutes=59)
+
+    def completed(head: Any, key: str) -> Any:
+        objects.mend()
+        memory.uploads.complete(key, owner=OWNER)
+        memory.advance(minutes=2)
+        return head(key)
+
+    objects = around_objects(memory)
+    objects.instead("head", completed)
+    told(memory, key)
+    assert not memory.table.disputed()
+    assert memory.row(key).status is Status.COMPLETED
+
+
 @pytest.mark.parametrize("odd", ["red flower.jpg", "a+b.jpg", "100%.jpg", "a%2Bb", "Grüße.jpg", '"<&>.jpg'])
 def test_odd_keys_are_found_as_they_are(memory: Stage, odd: str) -> None:
     """A key arrives form-encoded, and the row and object of just that key are looked at."""
