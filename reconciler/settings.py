@@ -244,7 +244,7 @@ def _warn_of_typos() -> None:
     for name in os.environ:
         meant = get_close_matches(name, known, 1, 0.85) if name.startswith("RECONCILER_") and name not in known else []
         if meant:
-            log.warning("unknown_setting", name=name, did_you_mean=meant[0])
+            log.warning("unknown_setting", setting=name, did_you_mean=meant[0])
 
 
 def _line(problem: Any) -> str:

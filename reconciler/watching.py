@@ -38,7 +38,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     lag: timedelta | None = None
     longest_lag: timedelta | None = None
-    trouble: str = ""
+    troubles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,6 +53,16 @@ class Tally:
             if consumed.lags:
                 self.lag = max(consumed.lags)
                 self.longest_lag = max(self.lag, self.longest_lag or self.lag)
+
+    @property
+    def trouble(self) -> str:
+        """What is out of reach now; empty where nothing is."""
+        return "; ".join(self.troubles.values())
+
+    def note(self, what: str, trouble: str = "") -> None:
+        """Note that the source, or the work, is in trouble; without any, that it is well again."""
+        with self._lock:
+            self.troubles = {name: said for name, said in {**self.troubles, what: trouble}.items() if said}
 
     def missed(self, count: int) -> None:
         """Count messages for which nothing could be done."""
@@ -130,19 +140,18 @@ class Watcher:
                 if messages is None:
                     return
                 self._reached = True
+                self.tally.note("source")
                 self._handle(messages)
+                pause = FIRST_WAIT
             except (RefusedError, JournalError):
                 raise
             except ReconcilerError as error:
                 if isinstance(error, EventSourceError) and not self._reached:
                     raise
                 log.warning("out_of_reach", error=error.message, hint=error.hint, again_in=pause)
-                self.tally.trouble = error.message
+                self.tally.note("source" if isinstance(error, EventSourceError) else "work", error.message)
                 self._ended.wait(pause)
                 pause = min(2 * pause, LONGEST_WAIT)
-            else:
-                self.tally.trouble = ""
-                pause = FIRST_WAIT
 
     def _handle(self, messages: Sequence[Message]) -> None:
         if not messages:
@@ -157,6 +166,7 @@ class Watcher:
         finally:
             self._held.pop(threading.get_ident(), None)
         self.tally.add(consumed)
+        self.tally.note("work", "S3 did not answer for some keys" if consumed.counts.get("unknown") else "")
         for message, why in consumed.failed.items():
             log.warning("message_failed", source=self._queue.name, id=message, why=why)
             self._on_failure(message, why)

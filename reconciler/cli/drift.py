@@ -83,6 +83,8 @@ def _state(look: Look) -> Iterator[str]:
         yield f"{look.name}: not known here: {look.not_known}"
     elif look.unset:
         yield f"{look.name}: left out: {', '.join(look.unset)} {'is' if len(look.unset) == 1 else 'are'} not set"
+    elif look.untried:
+        yield f"{look.name}: not known yet which statements this store heeds"
     elif look.difference is not None:
         foreign = len(look.difference.foreign)
         others = f"; {render.count(foreign, 'other item')}, left alone" if foreign else ""

@@ -132,7 +132,7 @@ def _case(bench: Bench, purpose: str) -> Case | None:
     if purpose == "TlsOnly" and bench.store.endpoint.startswith("http:"):
         return Case(refuses=(READ,), spares=(READ,))  # both cannot be: over plain HTTP it shuts out, or never applies
     case = CASES.get(purpose)
-    return case if case is None or bench.here.bulk_delete else case.without_bulk()
+    return case if case is None or bench.bears_bulk() else case.without_bulk()
 
 
 def _filled(bench: Bench, document: Any, *, role: str, life: str) -> dict[str, tuple[Statement, ...]]:

@@ -50,6 +50,13 @@ def test_no_bucket_is_told_by_its_setting(command: tuple[str, ...]) -> None:
     assert "RECONCILER_BUCKET is not set" in one_line(invoke(*command))
 
 
+def test_a_misspelt_setting_is_a_warning(cli: Desk) -> None:
+    """It names the setting that was meant, and the command goes on."""
+    cli.patch.setenv("RECONCILER_RETENTON", "48h")
+    result = cli.ok("list")
+    assert json.loads(result.stderr.splitlines()[0])["did_you_mean"] == "RECONCILER_RETENTION"
+
+
 def test_an_empty_bucket_counts_as_none(desk: Desk) -> None:
     """RECONCILER_BUCKET= is the same as leaving it out."""
     desk.set(BUCKET="")

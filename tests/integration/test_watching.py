@@ -78,6 +78,24 @@ def test_a_table_out_of_reach_is_waited_for(memory: Stage) -> None:
     assert memory.row(key).stored_at is not None
 
 
+def test_trouble_lasts_until_something_was_done(memory: Stage) -> None:
+    """A source that answers with nothing proves no table well; health says what is out of reach until a batch went well."""
+    key, seen = memory.upload(), []
+
+    class Watched(ListQueue):
+        def receive(self) -> Sequence[Message] | None:
+            seen.append(watcher.tally.as_dict()["ok"])
+            return super().receive()
+
+    failing = [TableUnavailableError("gone")]
+    table = around_table(memory)
+    table.instead("get_many", lambda get_many, keys: (_ for _ in ()).throw(failing.pop()) if failing else get_many(keys))
+    queue = Watched([[message(memory, 0, key)], [], [], [message(memory, 1, key)], []])
+    watcher = Watcher(queue, consumer(memory), threads=1)
+    watcher.run()
+    assert seen == [True, False, False, False, True, True]
+
+
 def test_a_source_that_fails_on_the_way_is_waited_for(memory: Stage) -> None:
     """What was within reach once will be again."""
     queue = ListQueue([[], EventSourceError("503"), EventSourceError("503"), [message(memory, 0, memory.upload())]])

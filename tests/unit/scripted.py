@@ -1,6 +1,6 @@
 """A store that reads out its answers, for probes that are tried without one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,8 +60,9 @@ def allowing(origin: str, methods: str = "PUT, POST", headers: str = "content-ty
 
 
 class Script:
-    """A store that reads out its answers, whatever it is asked, and notes what it was asked."""
+    """A store that reads out its answers, whatever it is asked, and notes what it was asked; it pushes `pushed`."""
 
+    pushed: Mapping[str, Any] = {}
     bucket, endpoint, is_aws = "photos", "http://store.invalid", False
 
     def __init__(self, answers: Sequence[Answer | Exception]) -> None:
@@ -69,6 +70,8 @@ class Script:
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def ask(self, operation: str, *, old: bool = False, **parameters: Any) -> Answer:
+        if operation == "get_bucket_notification_configuration":
+            return Answer(status=200, content=self.pushed)
         return self._next(operation, parameters)
 
     def presigned(self, operation: str, *, seconds: int = 60, **parameters: Any) -> str:
