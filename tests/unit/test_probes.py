@@ -22,6 +22,7 @@ from unit.scripted import (
     TAKEN,
     UNKNOWN,
     UNTRIED,
+    Script,
     allowing,
     announcing,
     errors,
@@ -136,6 +137,18 @@ def test_a_verdict_follows_from_the_answers(name: str, answers: list[Answer], ve
     found = tried(name, *answers)
     assert found.verdict is verdict, found
     assert how in found.how
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"), [("delete-many", [OK, OK]), ("delete-many-etag", [OK, OK, ETAG])], ids=["plain", "by etag"]
+)
+def test_a_deletion_that_could_kill_the_store_is_not_sent(
+    name: str, answers: list[Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody is told of removals, or the settings say so, only the objects that were to go are put."""
+    assert tried(name, *answers, bulk_delete=False).verdict is UNTRIED
+    monkeypatch.setattr(Script, "pushed", {"TopicConfigurations": [{"Id": "theirs", "Events": ["s3:ObjectRemoved:*"]}]})
+    assert "Ceph 16" in tried(name, *answers).how
 
 
 def test_every_promise_has_a_table() -> None:
