@@ -9,7 +9,7 @@ import pytest
 
 import reconciler
 from reconciler import errors
-from reconciler.errors import ReconcilerError, RefusedError
+from reconciler.errors import ReconcilerError, RefusedError, base, runs, stores, tables, transactions, uploads
 
 
 def drawn() -> Iterator[tuple[str, str]]:
@@ -23,11 +23,19 @@ def drawn() -> Iterator[tuple[str, str]]:
             yield found[2], path[depth - 1] if depth else "Exception"
 
 
-CLASSES = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, ReconcilerError)]
+ROOMS = (base, uploads, transactions, stores, tables, runs)
+CLASSES = [value for room in ROOMS for value in vars(room).values() if getattr(value, "__module__", "") == room.__name__]
+
+
+def test_every_error_has_one_address() -> None:
+    """All of them are `reconciler.errors`' own names, and nothing else is."""
+    assert sorted(errors.__all__) == sorted(each.__name__ for each in CLASSES)
+    assert {getattr(errors, each.__name__) for each in CLASSES} == set(CLASSES)
+    assert all(issubclass(each, ReconcilerError) for each in CLASSES)
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
-    """Every class once, under its parent, in the order of the file."""
+    """Every class once, under its parent, in the order of the rooms and of their files."""
     assert list(drawn()) == [(each.__name__, each.__base__.__name__) for each in CLASSES if each.__base__]
 
 

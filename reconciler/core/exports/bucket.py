@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core import meaning
 from reconciler.core.parts import Item
 from reconciler.errors import SettingsError
 
@@ -50,10 +51,9 @@ class BucketExport:
 
 def conditions(rule: Item) -> dict[str, Any]:
     """Return a lifecycle rule's filter flat: Prefix, Tags as pairs of Key and Value, and sizes, whatever is there."""
-    stated = dict(rule.get("Filter") or {})
-    stated |= dict(stated.pop("And", None) or {})
-    tags = [*stated.pop("Tags", []), *([stated.pop("Tag")] if "Tag" in stated else [])]
-    return stated | ({"Tags": tags} if tags else {})
+    found = meaning.conditions(rule)
+    tags = [{"Key": key, "Value": value} for key, value in found.pop("Tags")]
+    return {name: value for name, value in {**found, "Tags": tags}.items() if value}
 
 
 def key_filters(configuration: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
